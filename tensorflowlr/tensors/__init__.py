@@ -1,0 +1,8 @@
+"""Tree tensors, their named shapes, arithmetic, rounding and conversion."""
+
+from tensorflowlr.tensors.conversion import from_tensorly as from_tensorly
+from tensorflowlr.tensors.shapes import LowRankMatrix as LowRankMatrix
+from tensorflowlr.tensors.shapes import TensorTrain as TensorTrain
+from tensorflowlr.tensors.shapes import TuckerTensor as TuckerTensor
+from tensorflowlr.tensors.tree_tensor import TreeTensor as TreeTensor
+from tensorflowlr.tensors.tree_tensor import inner as inner

@@ -1,0 +1,245 @@
+"""Making tree tensors: checks at the public door, from dense, product, random."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tensorflowlr import arrays
+from tensorflowlr.arrays import Array, adjoint, eigh, epsilon, fold, namespace, norm, qr, svd
+from tensorflowlr.trees import Tree
+from tensorflowlr.truncation import Truncation, kept
+
+
+def checked_tree(tree: Any, modes: int) -> Tree:
+    """`tree` if it is one of that many modes."""
+    if not isinstance(tree, Tree):
+        raise TypeError(f"tree must be a tlr.Tree, not {type(tree).__name__}")
+    if tree.modes != modes:
+        raise ValueError(f"tree has {tree.modes} modes where the tensor has {modes}")
+    return tree
+
+
+def checked_rule(rule: Any) -> Truncation:
+    """`rule`, or the one that drops round-off alone."""
+    if rule is None:
+        return Truncation()
+    if not isinstance(rule, Truncation):
+        raise TypeError(f"rule must be a tlr.Truncation, not {type(rule).__name__}")
+    return rule
+
+
+def checked_array(value: Any, name: str) -> Array:
+    """`value` as a floating array of finite entries."""
+    array = arrays.asarray(value)
+    if array.ndim == 0:
+        raise ValueError(f"{name} must have at least one axis, not none")
+    if 0 in array.shape:
+        raise ValueError(f"{name} must have no empty axis, not shape {tuple(array.shape)}")
+    if not arrays.all_finite(array):
+        raise ValueError(f"{name} must be finite, but holds NaN or Inf")
+    return array
+
+
+def checked_cores(tree: Any, cores: Sequence[Array]) -> tuple[Array, ...]:
+    """The cores, if they fit the tree and one another."""
+    if not isinstance(tree, Tree):
+        raise TypeError(f"tree must be a tlr.Tree, not {type(tree).__name__}")
+    cores = [checked_array(c, f"cores[{i}]") for i, c in enumerate(cores)]
+    if len(cores) != len(tree.nodes):
+        raise ValueError(f"cores: {tree} has {len(tree.nodes)} nodes, not {len(cores)}")
+    arrays.check_together(cores, "cores")
+    kinds = {arrays.dtype_name(c) for c in cores}
+    if len(kinds) > 1:
+        raise TypeError(f"cores must share one dtype, not {', '.join(sorted(kinds))}")
+    for node in tree.nodes:
+        below = tree.children[node]
+        order = len(below) + (node != tree.root) if below else 2
+        wanted = tuple(cores[c].shape[-1] for c in below)
+        got = tuple(cores[node].shape)
+        if len(got) != order or got[: len(below)] != wanted:
+            shape = (*wanted, "r") if below and node != tree.root else wanted or ("n", "r")
+            text = "(" + ", ".join(map(str, shape)) + ")"
+            raise ValueError(f"cores[{node}] must have shape {text}, not {got}")
+    return tuple(cores)
+
+
+def product(vectors: Sequence[Array], tree: Tree) -> list[Array]:
+    """Orthonormal cores of a rank-one tensor, its norm in the root."""
+    first = next((v for v in vectors if arrays.is_array(v)), None)
+    columns = []
+    for i, vector in enumerate(vectors):
+        if arrays.is_array(vector) or first is None or arrays.is_numpy(first):
+            vector = arrays.asarray(vector)
+        else:
+            vector = arrays.asarray(vector, like=first)
+        vector = checked_array(vector, f"vectors[{i}]")
+        if vector.ndim != 1:
+            raise ValueError(f"vectors[{i}] must have one axis, not shape {tuple(vector.shape)}")
+        columns.append(vector)
+    xp = arrays.check_together(columns, "vectors")
+    kind = arrays.result_dtype(*columns)
+    cores, scale = [], 1.0
+    for vector in columns:
+        vector = xp.astype(vector, kind)
+        length = norm(vector)
+        scale *= length
+        unit = vector * (1.0 / length) if length > 0.0 else arrays.eye(
+            vector.shape[0], 1, vector)[:, 0]
+        cores.append(xp.reshape(unit, (-1, 1)))
+    like = cores[0]
+    for node in tree.inner:
+        order = len(tree.children[node]) + (node != tree.root)
+        cores.append(xp.reshape(arrays.eye(1, 1, like), (1,) * order))
+    cores[-1] = cores[-1] * scale
+    return cores
+
+
+def feasible_ranks(tree: Tree, shape: Sequence[int], rank: int | Mapping[int, int]) -> list[int]:
+    """The wanted ranks, lowered to what the sizes around each edge allow."""
+    wanted = []
+    for node in tree.edges:
+        value = rank[node] if isinstance(rank, Mapping) else rank
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise TypeError(f"rank must be a positive integer, not {value!r}")
+        if value < 1:
+            raise ValueError(f"rank must be at least 1, not {value!r}")
+        wanted.append(int(value))
+    wanted.append(1)
+    for node in tree.nodes:
+        below = tree.children[node]
+        room = math.prod(wanted[c] for c in below) if below else int(shape[node])
+        wanted[node] = min(wanted[node], room)
+    for node in tree.downward:
+        below = tree.children[node]
+        for child in below:
+            rest = math.prod(wanted[c] for c in below if c != child) * wanted[node]
+            wanted[child] = min(wanted[child], rest)
+    return wanted
+
+
+def random(
+    tree: Tree,
+    shape: Sequence[int],
+    rank: int | Mapping[int, int],
+    rng: Any,
+    dtype: Any,
+    like: Any,
+) -> list[Array]:
+    """Gaussian cores of feasible ranks."""
+    for i, n in enumerate(shape):
+        if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:
+            raise ValueError(f"shape[{i}] must be a positive integer, not {n!r}")
+    ranks = feasible_ranks(tree, shape, rank)
+    target = like.cores[-1] if hasattr(like, "cores") else like
+    cores = []
+    for node in tree.nodes:
+        below = tree.children[node]
+        lead = tuple(ranks[c] for c in below) if below else (int(shape[node]),)
+        size = lead if node == tree.root else (*lead, ranks[node])
+        cores.append(arrays.normal(rng, size, dtype, target))
+    return cores
+
+
+def from_dense(x: Array, tree: Tree, rule: Truncation) -> list[Array]:
+    """Cores of the sequentially truncated tree tensor of `x`, leaves first.
+
+    Every projection acts inside the range of those before it, so the squared tails add up
+    to the squared error exactly, and what one edge does not use the later ones may.
+    """
+    xp = namespace(x)
+    tolerance = rule.tolerance(norm(x))
+    budget, left = tolerance * tolerance, tree.rounding_edges
+    shared = tree.children[tree.root][-1] if len(tree.children[tree.root]) == 2 else None
+    cores: list[Array] = [None] * len(tree.nodes)
+    current, axes = x, list(range(tree.modes))
+    for node in tree.edges:
+        below = tree.children[node]
+        if below:
+            axis = min(axes.index(c) for c in below)
+            rest = [a for a in axes if a not in below]
+            order = [axes.index(a) for a in (*rest[:axis], *below, *rest[axis:])]
+            lead = tuple(int(current.shape[axes.index(c)]) for c in below)
+            current = xp.permute_dims(current, tuple(order))
+            current = xp.reshape(
+                current, (*current.shape[:axis], -1, *current.shape[axis + len(below) :])
+            )
+            axes = [*rest[:axis], node, *rest[axis:]]
+        else:
+            axis, lead = axes.index(node), (int(current.shape[axes.index(node)]),)
+        share = math.sqrt(budget / max(left, 1))
+        basis, tail = _leading_basis(current, axis, share, rule)
+        current = arrays.multiply(current, adjoint(basis), axis)
+        cores[node] = xp.reshape(basis, (*lead, -1))
+        budget = max(budget - min(tail, share) ** 2, 0.0)
+        left -= node != shared
+    root_order = tuple(axes.index(c) for c in tree.children[tree.root])
+    cores[-1] = xp.permute_dims(current, root_order)
+    return cores
+
+
+def _leading_basis(
+    x: Array, axis: int, tolerance: float, rule: Truncation
+) -> tuple[Array, float]:
+    """Leading left singular vectors of one matricisation, and the norm of the dropped tail."""
+    xp = namespace(x)
+    size = int(x.shape[axis])
+    total = norm(x)
+    # eigenvalues of the Gram matrix are good to size * eps * total²
+    noise = 10.0 * size * epsilon(x) * total * total
+    if tolerance * tolerance > 100.0 * noise:
+        if axis == 0:
+            rows = xp.reshape(x, (size, -1))
+            gram = rows @ adjoint(rows)
+        else:
+            columns = arrays.unfold(x, axis)
+            gram = columns.mT @ arrays.conj(columns)
+        squares, vectors = eigh(gram)
+        values = [max(v, 0.0) ** 0.5 for v in reversed(arrays.to_numpy(squares).tolist())]
+        basis = xp.flip(vectors, axis=1)
+    else:
+        columns = arrays.unfold(x, axis)
+        if columns.shape[0] > columns.shape[1]:
+            _, columns = qr(columns)
+        _, s, vh = svd(columns)
+        values, basis = arrays.to_numpy(s).tolist(), vh.mT
+    floor = epsilon(x) * total / values[0] if values[0] > 0.0 else 1.0
+    rank = rule.clip(kept(values, tolerance, floor), len(values))
+    return basis[:, :rank], math.sqrt(math.fsum(v * v for v in values[rank:]))
+
+
+def stored_train(cores: Sequence[Array]) -> tuple[Tree, list[Array]]:
+    """Tree and cores of a tensor train given as (r_{k-1}, n_k, r_k) arrays."""
+    cores = [checked_array(c, f"cores[{k}]") for k, c in enumerate(cores)]
+    xp = arrays.check_together(cores, "cores")
+    d = len(cores)
+    for k, core in enumerate(cores):
+        if core.ndim != 3:
+            raise ValueError(f"cores[{k}] must have shape (r, n, r'), not {tuple(core.shape)}")
+        before = cores[k - 1].shape[2] if k else 1
+        if core.shape[0] != before:
+            raise ValueError(f"cores[{k}] must have first axis {before}, not {core.shape[0]}")
+    if cores[-1].shape[2] != 1:
+        raise ValueError(f"cores[{d - 1}] must have last axis 1, not {cores[-1].shape[2]}")
+    kind = arrays.result_dtype(*cores)
+    cores = [xp.astype(c, kind) for c in cores]
+    tree = Tree.train(d)
+    leaves: list[Array] = []
+    inner: list[Array] = []
+    for k, core in enumerate(cores):
+        if k == d - 1:
+            leaves.append(xp.permute_dims(core[:, :, 0], (1, 0)))
+            continue
+        if core.shape[1] <= core.shape[0] * core.shape[2]:
+            leaf = arrays.eye(core.shape[1], core.shape[1], core)
+            node = xp.permute_dims(core, (1, 2, 0))
+        else:
+            leaf, r = qr(xp.permute_dims(arrays.unfold(core, 1), (1, 0)))
+            node = xp.permute_dims(fold(r.mT, core.shape, 1), (1, 2, 0))
+        leaves.append(leaf)
+        inner.append(node)
+    if d == 1:
+        return tree, [leaves[0], xp.reshape(arrays.eye(1, 1, cores[0]), (1,))]
+    inner[0] = inner[0][:, :, 0]
+    return tree, [*leaves, *reversed(inner)]

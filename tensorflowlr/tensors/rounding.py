@@ -1,0 +1,187 @@
+"""Orthogonalisation and truncation of the cores of a tree tensor.
+
+`truncate` is the library's only truncation: rounding, the integrators and the enrichment of
+their bases all come here. Nothing dense is ever formed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tensorflowlr.arrays import (
+    Array,
+    adjoint,
+    epsilon,
+    fold,
+    multiply,
+    namespace,
+    norm,
+    qr,
+    svd,
+    to_numpy,
+    unfold,
+)
+from tensorflowlr.trees import Tree
+from tensorflowlr.truncation import Truncation, kept
+
+Cores = tuple[Array, ...]
+
+# the share of the tolerance that the downward sweep may lose by carrying fewer weights
+CARRIED_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class EdgeBasis:
+    """The leading left singular vectors of one edge, in the coordinates of its old basis.
+
+    Attributes
+    ----------
+    basis : array, shape (r, carried)
+        Orthonormal columns, by descending singular value.
+    singular_values : list of float
+        The `carried` singular values that belong to them.
+    rank : int
+        How many of them the truncation keeps.
+    """
+
+    basis: Array
+    singular_values: list[float]
+    rank: int
+
+    @property
+    def weighted(self) -> Array:
+        """The carried basis times its singular values."""
+        xp = namespace(self.basis)
+        real = xp.asarray(self.singular_values, dtype=self.basis.dtype, device=self.basis.device)
+        return self.basis * real
+
+
+@dataclass(frozen=True)
+class Discarded:
+    """What a truncation dropped: the 2-norm of all tails, and whether `max_rank` cut."""
+
+    weight: float
+    capped: bool
+
+
+def orthogonalize(tree: Tree, cores: Sequence[Array]) -> Cores:
+    """Orthonormal columns at every node but the root, by thin QR from the leaves up."""
+    result = list(cores)
+    for node in tree.edges:
+        core = result[node]
+        q, r = qr(unfold(core, core.ndim - 1))
+        xp = namespace(core)
+        result[node] = xp.reshape(q, (*core.shape[:-1], q.shape[-1]))
+        parent = tree.parent[node]
+        result[parent] = multiply(result[parent], r, tree.position[node])
+    return tuple(result)
+
+
+def edge_bases(
+    tree: Tree, cores: Sequence[Array], rule: Truncation, *, tolerance: float | None = None
+) -> tuple[list[EdgeBasis | None], Discarded]:
+    """Singular vectors of every edge of an orthonormal tree tensor, from the root down.
+
+    Each node sees its centre, singular weights included, so that the tails are those of the
+    whole tensor and their squares add up to a bound of the squared error.
+
+    Parameters
+    ----------
+    tree, cores
+        A tree tensor whose cores have orthonormal columns at every node but the root.
+    rule
+        The truncation; its tolerance is for the whole tensor.
+    tolerance
+        An absolute tolerance in place of that of the rule.
+    """
+    root = cores[tree.root]
+    total = norm(root)
+    if tolerance is None:
+        tolerance = rule.tolerance(total)
+    # below this, singular values are noise of the factorisations
+    noise = epsilon(root) * total
+    carry = CARRIED_SHARE * tolerance / max(len(tree.edges), 1)
+    budget = ((1.0 - CARRIED_SHARE) * tolerance) ** 2
+    left = tree.rounding_edges
+    found: list[EdgeBasis | None] = [None] * len(cores)
+    dropped, capped = 0.0, False
+
+    def choose(basis: Array, values: list[float], count: bool) -> EdgeBasis:
+        nonlocal budget, left, dropped, capped
+        share = math.sqrt(budget / max(left, 1))
+        floor = noise / values[0] if values[0] > 0.0 else 1.0
+        wanted = max(kept(values, share, floor), 1)
+        rank = rule.clip(wanted, len(values))
+        tail = math.fsum(s * s for s in values[rank:])
+        if rank < wanted:
+            capped = True
+        if count:
+            dropped += tail
+            budget = max(budget - min(tail, share * share), 0.0)
+            left -= 1
+        carried = rank if rank < wanted else max(rank, kept(values, carry, floor))
+        return EdgeBasis(basis[:, :carried], values[:carried], rank)
+
+    for node in tree.downward:
+        below = tree.children[node]
+        if node == tree.root:
+            xp = namespace(root)
+            if len(below) == 2:
+                u, s, vh = svd(root)
+                values = to_numpy(s).tolist()
+                found[below[0]] = choose(u, values, True)
+                # both edges below a binary root separate the same halves
+                second = choose(vh.mT, values, False)
+                rank = found[below[0]].rank  # type: ignore[union-attr]
+                found[below[1]] = EdgeBasis(second.basis, second.singular_values, rank)
+                continue
+            centre = xp.reshape(root, (*root.shape, 1))
+        else:
+            edge = found[node]
+            assert edge is not None
+            centre = multiply(cores[node], edge.weighted.mT, cores[node].ndim - 1)
+        for i, child in enumerate(below):
+            rows = unfold(centre, i)
+            if rows.shape[0] > 2 * rows.shape[1]:
+                _, rows = qr(rows)
+            _, s, vh = svd(rows)
+            found[child] = choose(vh.mT, to_numpy(s).tolist(), True)
+    return found, Discarded(math.sqrt(dropped), capped)
+
+
+def truncate(
+    tree: Tree, cores: Sequence[Array], rule: Truncation, *, tolerance: float | None = None
+) -> tuple[Cores, Discarded]:
+    """Truncate an orthonormal tree tensor by `rule`; the result is orthonormal again.
+
+    The error is at most the tolerance of the rule for the norm of the whole tensor, unless
+    `max_rank` cuts (hierarchical SVD from the root to the leaves; Grasedyck, SIAM J. Matrix
+    Anal. Appl. 31 (2010), Theorem 3.11).
+
+    Returns
+    -------
+    cores : tuple of array
+    discarded : Discarded
+    """
+    bases, discarded = edge_bases(tree, cores, rule, tolerance=tolerance)
+    result = list(cores)
+    transfer: list[Array] = [None] * len(cores)
+    for node in tree.nodes:
+        core = result[node]
+        edge = bases[node]
+        kept_basis = None if edge is None else edge.basis[:, : edge.rank]
+        if kept_basis is not None:
+            core = multiply(core, kept_basis.mT, core.ndim - 1)
+        for i, child in enumerate(tree.children[node]):
+            core = multiply(core, transfer[child], i)
+        if kept_basis is None:
+            result[node] = core
+        elif tree.is_leaf(node):
+            result[node], transfer[node] = core, adjoint(kept_basis)
+        else:
+            q, r = qr(unfold(core, core.ndim - 1))
+            result[node] = fold(q, core.shape, core.ndim - 1)
+            transfer[node] = r @ adjoint(kept_basis)
+    return tuple(result), discarded

@@ -1,0 +1,194 @@
+"""Topology of a tree tensor, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+
+class Tree:
+    """A rooted tree whose leaves are the modes of a tensor.
+
+    Parameters
+    ----------
+    spec
+        Nested tuples (or lists) of mode numbers, each of 0 … d-1 exactly once; every tuple is
+        an inner node, the outermost one the root.
+
+    Attributes
+    ----------
+    modes : int
+        The number d of leaves. Leaf ``i`` is node ``i`` and belongs to mode ``i``.
+    nodes : range
+        All nodes. Inner nodes follow the leaves, children before their parents; the root is
+        the last.
+    children : tuple of tuple of int
+        The children of each node, in order; empty for leaves.
+    parent : tuple of int
+        The parent of each node; -1 for the root.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `spec` is no nesting of integers or does not hold each mode once.
+
+    Examples
+    --------
+    >>> import tensorflowlr as tlr
+    >>> tree = tlr.Tree(((0, 1), (2, 3)))
+    >>> tree.modes, tree.root, tree.children[tree.root]
+    (4, 6, (4, 5))
+    """
+
+    modes: int
+    nodes: range
+    children: tuple[tuple[int, ...], ...]
+    parent: tuple[int, ...]
+
+    def __init__(self, spec: Any) -> None:
+        if not isinstance(spec, (tuple, list)):
+            raise TypeError(f"spec must be nested tuples of mode numbers, not {spec!r}")
+        leaves: list[int] = []
+        inner: list[list[Any]] = []
+        # children before parents without recursion, so that combs of any length work
+        stack: list[tuple[Any, list[Any], Iterator[Any]]] = [(spec, [], iter(spec))]
+        while stack:
+            node, found, rest = stack[-1]
+            child = next(rest, None)
+            if child is None:
+                if not found:
+                    raise ValueError("spec: every nested tuple must hold at least one mode")
+                stack.pop()
+                inner.append(found)
+                if stack:
+                    stack[-1][1].append(("inner", len(inner) - 1))
+            elif isinstance(child, (tuple, list)):
+                stack.append((child, [], iter(child)))
+            elif isinstance(child, bool) or not hasattr(child, "__index__"):
+                raise TypeError(f"spec: a mode must be an integer, not {child!r}")
+            else:
+                leaves.append(int(child))
+                found.append(int(child))
+        if sorted(leaves) != list(range(len(leaves))):
+            raise ValueError(
+                f"spec must hold each mode 0 … {len(leaves) - 1} exactly once, not {leaves!r}"
+            )
+        d = self.modes = len(leaves)
+        children: list[tuple[int, ...]] = [()] * d
+        parent = [-1] * (d + len(inner))
+        for i, found in enumerate(inner):
+            ids = tuple(d + c[1] if isinstance(c, tuple) else c for c in found)
+            children.append(ids)
+            for c in ids:
+                parent[c] = d + i
+        self.nodes = range(len(children))
+        self.children = tuple(children)
+        self.parent = tuple(parent)
+
+    @classmethod
+    def matrix(cls) -> Tree:
+        """Two leaves below a root: Y = U S Vᵀ."""
+        return cls((0, 1))
+
+    @classmethod
+    def tucker(cls, modes: int) -> Tree:
+        """All leaves below the root: the Tucker format."""
+        return cls(tuple(range(_count(modes))))
+
+    @classmethod
+    def train(cls, modes: int) -> Tree:
+        """A comb ``(0, (1, (2, …)))``: the tensor train."""
+        modes = _count(modes)
+        spec: Any = (modes - 1,) if modes == 1 else (modes - 2, modes - 1)
+        for mode in reversed(range(modes - 2)):
+            spec = (mode, spec)
+        return cls(spec)
+
+    @classmethod
+    def balanced(cls, modes: int) -> Tree:
+        """A binary tree of the least height, modes in order."""
+        modes = _count(modes)
+
+        def split(first: int, last: int) -> Any:
+            if last - first == 1:
+                return first
+            middle = first + (last - first + 1) // 2
+            return (split(first, middle), split(middle, last))
+
+        return cls((0,)) if modes == 1 else cls(split(0, modes))
+
+    @property
+    def root(self) -> int:
+        """The root's node number, the last."""
+        return len(self.children) - 1
+
+    @property
+    def edges(self) -> range:
+        """All nodes but the root; each stands for the edge to its parent."""
+        return range(len(self.children) - 1)
+
+    @property
+    def inner(self) -> range:
+        """The inner nodes, children before parents, the root last."""
+        return range(self.modes, len(self.children))
+
+    def is_leaf(self, node: int) -> bool:
+        """Whether `node` is a leaf."""
+        return node < self.modes
+
+    @cached_property
+    def position(self) -> tuple[int, ...]:
+        """Where each node stands among its parent's children; -1 for the root."""
+        positions = [-1] * len(self.children)
+        for below in self.children:
+            for i, child in enumerate(below):
+                positions[child] = i
+        return tuple(positions)
+
+    @cached_property
+    def leaves_below(self) -> tuple[tuple[int, ...], ...]:
+        """The modes below each node, in the tree's order."""
+        below: list[tuple[int, ...]] = [(i,) for i in range(self.modes)]
+        for node in self.inner:
+            below.append(tuple(m for c in self.children[node] for m in below[c]))
+        return tuple(below)
+
+    @cached_property
+    def downward(self) -> tuple[int, ...]:
+        """The inner nodes, parents before children."""
+        return tuple(reversed(self.inner))
+
+    @property
+    def rounding_edges(self) -> int:
+        """How many edges add to the error of a rounding.
+
+        The two edges below a binary root separate the same two halves: they count once.
+        """
+        edges = len(self.children) - 1
+        return max(edges - 1, 1) if len(self.children[self.root]) == 2 else max(edges, 1)
+
+    @cached_property
+    def spec(self) -> Any:
+        """The nested tuples that build this tree."""
+        built: list[Any] = list(range(self.modes))
+        for node in self.inner:
+            built.append(tuple(built[c] for c in self.children[node]))
+        return built[-1]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tree) and self.children == other.children
+
+    def __hash__(self) -> int:
+        return hash(self.children)
+
+    def __repr__(self) -> str:
+        return f"Tree({self.spec!r})"
+
+
+def _count(modes: int) -> int:
+    if isinstance(modes, bool) or not hasattr(modes, "__index__"):
+        raise TypeError(f"modes must be a positive integer, not {modes!r}")
+    if modes < 1:
+        raise ValueError(f"modes must be at least 1, not {modes!r}")
+    return int(modes)

@@ -1,0 +1,121 @@
+"""The one rank policy: how many singular values are kept, everywhere in the library."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tensorflowlr.arrays import Array, host, to_numpy
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """Which singular values are kept: the tail in the 2-norm within a tolerance.
+
+    The tolerance is ``max(atol, rtol * norm)``, where ``norm`` is the norm of the whole
+    tensor and the error is that of the whole tensor too: a tensor with several edges shares
+    the tolerance among them. With both tolerances zero, only round-off is dropped.
+
+    Parameters
+    ----------
+    rtol, atol
+        Relative and absolute tolerance, not negative.
+    max_rank
+        The largest rank of any edge, or None for no limit. It wins over the tolerance.
+    min_rank
+        The smallest rank where the sizes allow it, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If a tolerance is negative or not finite, or the ranks cannot be.
+
+    Examples
+    --------
+    >>> import tensorflowlr as tlr
+    >>> tlr.Truncation(atol=0.2).rank([1.0, 0.5, 0.1, 0.1])
+    2
+    """
+
+    rtol: float = 0.0
+    atol: float = 0.0
+    max_rank: int | None = None
+    min_rank: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("rtol", "atol"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise TypeError(f"{name} must be a real number, not {value!r}")
+            if not math.isfinite(value) or value < 0.0:
+                raise ValueError(f"{name} must be finite and not negative, not {value!r}")
+        for name in ("max_rank", "min_rank"):
+            value = getattr(self, name)
+            if value is None and name == "max_rank":
+                continue
+            if isinstance(value, bool) or not hasattr(value, "__index__"):
+                raise TypeError(f"{name} must be a positive integer, not {value!r}")
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value!r}")
+        if self.max_rank is not None and self.min_rank > self.max_rank:
+            raise ValueError(
+                f"min_rank = {self.min_rank} must not exceed max_rank = {self.max_rank}"
+            )
+
+    def tolerance(self, norm: float) -> float:
+        """The absolute tolerance for a tensor of the given norm."""
+        return max(float(self.atol), float(self.rtol) * norm)
+
+    def rank(
+        self,
+        singular_values: Array | Sequence[float],
+        *,
+        tolerance: float | None = None,
+        round_off: float | None = None,
+    ) -> int:
+        """How many of the descending singular values are kept.
+
+        Parameters
+        ----------
+        singular_values
+            Descending singular values of one matricisation.
+        tolerance
+            The absolute tolerance for this matricisation; by default that of a tensor with
+            these singular values and nothing else to truncate.
+        round_off
+            Relative size below which a singular value counts as zero; by default the
+            machine precision times the number of values.
+        """
+        values = to_numpy(singular_values)
+        if values.size == 0:
+            return 0
+        if tolerance is None:
+            tolerance = self.tolerance(float(host.linalg.vector_norm(host.asarray(values))))
+        if round_off is None:
+            single = values.dtype.itemsize < 8
+            round_off = (1.2e-7 if single else 2.2e-16) * values.size
+        return self.clip(kept(values.tolist(), tolerance, round_off), values.size)
+
+    def clip(self, rank: int, available: int) -> int:
+        """`rank` within `min_rank` and `max_rank`, as far as `available` values allow."""
+        rank = max(rank, min(self.min_rank, available), 1)
+        return rank if self.max_rank is None else min(rank, self.max_rank)
+
+
+def kept(values: Sequence[float], tolerance: float, round_off: float) -> int:
+    """How many descending values remain when a tail of 2-norm <= `tolerance` is dropped.
+
+    Values below `round_off` times the largest are dropped whatever the tolerance.
+    """
+    floor = round_off * values[0]
+    limit = tolerance * tolerance
+    tail = 0.0
+    rank = len(values)
+    while rank:
+        value = values[rank - 1]
+        if value > floor and tail + value * value > limit:
+            break
+        tail += value * value
+        rank -= 1
+    return rank
