@@ -1,5 +1,20 @@
 """Low-rank tensor computation on trees of small tensors."""
 
+from tensorflowlr.fields import DenseField as DenseField
+from tensorflowlr.fields import FactoredField as FactoredField
+from tensorflowlr.fields import LinearField as LinearField
+from tensorflowlr.integrators import AugmentedBUG as AugmentedBUG
+from tensorflowlr.integrators import IntegrationError as IntegrationError
+from tensorflowlr.integrators import ParallelBUG as ParallelBUG
+from tensorflowlr.integrators import RankCapWarning as RankCapWarning
+from tensorflowlr.integrators import Solution as Solution
+from tensorflowlr.integrators import StepInfo as StepInfo
+from tensorflowlr.integrators import cite as cite
+from tensorflowlr.integrators import integrate as integrate
+from tensorflowlr.integrators import steps as steps
+from tensorflowlr.moves.flows import Exponential as Exponential
+from tensorflowlr.moves.flows import Krylov as Krylov
+from tensorflowlr.moves.flows import RungeKutta4 as RungeKutta4
 from tensorflowlr.operators import TreeOperator as TreeOperator
 from tensorflowlr.tensors import LowRankMatrix as LowRankMatrix
 from tensorflowlr.tensors import TensorTrain as TensorTrain

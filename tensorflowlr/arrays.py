@@ -448,3 +448,13 @@ def sparse_to_dense(matrix: Any) -> Array:
 def sparse_finite(matrix: Any) -> bool:
     """Whether the stored entries of a sparse matrix are all finite."""
     return all_finite(matrix.tocsr().data)
+
+
+def factorisation_errors() -> tuple[type[Exception], ...]:
+    """What the array libraries in use raise when a factorisation does not converge."""
+    found: list[type[Exception]] = [np.linalg.LinAlgError]
+    for xp in set(_NAMESPACES.values()):
+        error = getattr(getattr(xp, "linalg", None), "LinAlgError", None)
+        if isinstance(error, type) and error not in found:
+            found.append(error)
+    return tuple(found)

@@ -159,6 +159,15 @@ class Tree:
         """The inner nodes, parents before children."""
         return tuple(reversed(self.inner))
 
+    def descendants(self, node: int) -> tuple[int, ...]:
+        """All nodes strictly below `node`, children before parents."""
+        found: list[int] = []
+        stack = list(self.children[node])
+        while stack:
+            found.append(stack.pop())
+            stack.extend(self.children[found[-1]])
+        return tuple(sorted(found))
+
     @property
     def rounding_edges(self) -> int:
         """How many edges add to the error of a rounding.

@@ -1,0 +1,108 @@
+"""What an integrator asks of a right-hand side, and restriction to a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from tensorflowlr.arrays import Array, adjoint, multiply, unfold
+from tensorflowlr.moves.flows import Local
+from tensorflowlr.moves.frame import Frame
+from tensorflowlr.tensors import TreeTensor, algebra
+
+
+class Environment(Protocol):
+    """A field seen from the nodes of one frame."""
+
+    def local(self, node: int) -> Local:
+        """The field at a node: the bases below as last updated, those above as in the frame."""
+        ...
+
+    def update(self, node: int, basis: Array) -> None:
+        """Replace the basis of a node, its children's having been replaced before."""
+        ...
+
+    def tested(self, node: int, t: float, bases: Sequence[Array]) -> Array:
+        """F(t, Y0) at a node, tested with other bases below: shape (R_1, …, R_m, s)."""
+        ...
+
+
+class Field(Protocol):
+    """A right-hand side F(t, Y)."""
+
+    def prepare(self, Y: TreeTensor) -> TreeTensor:
+        """Refuse a start that does not fit; return it in the dtype of the whole run."""
+        ...
+
+    def environment(self, frame: Frame) -> Environment:
+        """The field seen from a frame."""
+        ...
+
+    def evaluate(self, t: float, Y: TreeTensor) -> TreeTensor:
+        """F(t, Y) as a tree tensor."""
+        ...
+
+
+def restrict(frame: Frame, node: int, Z: TreeTensor, below: Sequence[Array]) -> Array:
+    """A tree tensor seen from one node: Z tested with the frame's surroundings.
+
+    Parameters
+    ----------
+    frame, node
+        Where to look from.
+    Z
+        A tensor on the same tree.
+    below
+        Orthonormal bases to test with; those beside the path to the root are the frame's.
+
+    Returns
+    -------
+    array, shape (child ranks …, s), or (n, s) at a leaf
+    """
+    tree = frame.tree
+    path = [node]
+    while path[-1] != tree.root:
+        path.append(tree.parent[path[-1]])
+    inside = set(tree.descendants(node))
+    on_path = set(path)
+    overlaps: list[Array] = [None] * len(Z.cores)
+    for other in tree.edges:
+        if other in on_path:
+            continue
+        bra = below[other] if other in inside else frame.basis[other]
+        overlaps[other] = algebra.overlap_block(
+            bra, Z.cores[other], [overlaps[c] for c in tree.children[other]]
+        )
+    above: Array = None
+    for parent, child in zip(reversed(path[1:]), reversed(path[:-1]), strict=True):
+        core = Z.cores[parent]
+        axis = tree.position[child]
+        for i, sibling in enumerate(tree.children[parent]):
+            if sibling != child:
+                core = multiply(core, overlaps[sibling], i)
+        core = core[..., None] if above is None else multiply(core, above, core.ndim - 1)
+        # (s, rank of Z) over the child's edge
+        above = adjoint(unfold(frame.outer[child], axis)) @ unfold(core, axis)
+    core = Z.cores[node]
+    for i, child in enumerate(tree.children[node]):
+        core = multiply(core, overlaps[child], i)
+    return core[..., None] if above is None else multiply(core, above, core.ndim - 1)
+
+
+def prolong(frame: Frame, node: int, centre: Array, below: Sequence[Array]) -> TreeTensor:
+    """The tree tensor whose value at one node is `centre`, in the frame's surroundings."""
+    tree = frame.tree
+    inside = set(tree.descendants(node))
+    cores: list[Any] = [
+        below[other] if other in inside else frame.basis[other] for other in tree.nodes
+    ]
+    cores[node] = centre
+    child = node
+    while child != tree.root:
+        parent = tree.parent[child]
+        cores[parent] = frame.outer[child]
+        child = parent
+    cores[-1] = cores[-1][..., 0]
+    return TreeTensor.trusted(tree, cores)
+
+

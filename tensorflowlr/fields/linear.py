@@ -1,0 +1,249 @@
+"""Linear right-hand sides: Y' = c(t) H Y + source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tensorflowlr import arrays
+from tensorflowlr.arrays import Array, namespace
+from tensorflowlr.fields.environment import restrict
+from tensorflowlr.moves.frame import Frame
+from tensorflowlr.operators import TreeOperator, blocks
+from tensorflowlr.operators.tree_operator import PlacedOperator
+from tensorflowlr.tensors import TreeTensor, algebra
+
+Coefficient = complex | Callable[[float], complex]
+
+
+class LinearField:
+    """The right-hand side Σ_q c_q(t) H_q Y + source(t).
+
+    Parameters
+    ----------
+    operator
+        A `TreeOperator`, or a sequence of them.
+    coefficient
+        A number or a function of time; a sequence where there are several operators.
+    source
+        A tree tensor or dense array, or a function of time that returns one; None for none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no operators, they live on different trees, or the coefficients are not
+        as many.
+
+    Examples
+    --------
+    >>> import numpy as np, tensorflowlr as tlr
+    >>> H = tlr.TreeOperator.from_terms([(1.0, {0: [[0, 1], [1, 0]]})], tlr.Tree.matrix(), (2, 2))
+    >>> F = tlr.LinearField(H, coefficient=-1j)
+    """
+
+    def __init__(
+        self,
+        operator: TreeOperator | Sequence[TreeOperator],
+        coefficient: Coefficient | Sequence[Coefficient] = 1.0,
+        source: Any = None,
+    ) -> None:
+        several = isinstance(operator, (list, tuple))
+        operators = tuple(operator) if isinstance(operator, (list, tuple)) else (operator,)
+        coefficients = (
+            tuple(coefficient) if isinstance(coefficient, (list, tuple))
+            else (coefficient,) * len(operators)
+        )
+        if not operators or not all(isinstance(h, TreeOperator) for h in operators):
+            names = [type(h).__name__ for h in operators]
+            raise TypeError(f"operator must be a TreeOperator or several of them, not {names}")
+        if len(coefficients) != len(operators) or (
+            not several and isinstance(coefficient, (list, tuple))
+        ):
+            raise ValueError(
+                f"coefficient: {len(operators)} operators need as many, not {coefficient!r}"
+            )
+        for first in operators[1:]:
+            if first.tree != operators[0].tree or first.shape != operators[0].shape:
+                raise ValueError("operator: all operators must share one tree and shape")
+        for c in coefficients:
+            if not callable(c) and not arrays.host.isfinite(complex(c)):  # type: ignore[arg-type]
+                raise ValueError(f"coefficient must be finite, not {c!r}")
+        self.operators = operators
+        self.coefficients = coefficients
+        self.source = source
+
+    def prepare(self, Y: TreeTensor) -> TreeTensor:
+        """The start in the dtype of the run: complex where anything is."""
+        for h in self.operators:
+            h.check_fits(Y)
+        source = self.source_at(0.0, Y) if self.source is not None else None
+        if (
+            any(h.is_complex for h in self.operators)
+            or any(isinstance(self._at(c, 0.0), complex) for c in self.coefficients)
+            or (source is not None and arrays.is_complex(source.cores[-1]))
+        ):
+            Y = Y.astype(arrays.result_dtype(Y.cores[-1], 1j))
+        for h in self.operators:
+            h.place(Y.cores[-1])
+        return Y
+
+    @staticmethod
+    def _at(coefficient: Any, t: float) -> Any:
+        value = coefficient(t) if callable(coefficient) else coefficient
+        number = algebra.checked_scalar(value)
+        if number is None:
+            raise TypeError(f"coefficient must be a number, not {value!r}")
+        return number
+
+    def source_at(self, t: float, like: TreeTensor) -> TreeTensor:
+        """The source at time t as a tree tensor that fits `like`.
+
+        Raises
+        ------
+        ValueError
+            If it is of another tree or shape, or not finite.
+        """
+        value = self.source(t) if callable(self.source) else self.source
+        if not isinstance(value, TreeTensor):
+            value = TreeTensor.from_dense(arrays.asarray(value, like=like.cores[-1]), like.tree)
+        if value.tree != like.tree or value.shape != like.shape:
+            raise ValueError(
+                f"source must have shape {like.shape} on {like.tree}, "
+                f"not {value.shape} on {value.tree}"
+            )
+        return value
+
+    def evaluate(self, t: float, Y: TreeTensor) -> TreeTensor:
+        """F(t, Y) as a tree tensor."""
+        total = None
+        for h, c in zip(self.operators, self.coefficients, strict=True):
+            part = self._at(c, t) * (h @ Y)
+            total = part if total is None else total + part
+        assert total is not None
+        if self.source is not None:
+            total = total + self.source_at(t, Y).astype(Y.dtype)
+        return total
+
+    def environment(self, frame: Frame) -> LinearEnvironment:
+        """All blocks of the operators in a frame, from one sweep up and one down."""
+        return LinearEnvironment(self, frame)
+
+
+class LinearEnvironment:
+    """Blocks (bond, bra, ket) below and above every edge of a frame, for each operator."""
+
+    def __init__(self, field: LinearField, frame: Frame) -> None:
+        self.field, self.frame = field, frame
+        self.bases = list(frame.basis)
+        like = frame.centre[-1]
+        self.placed = [h.place(like) for h in field.operators]
+        self.below = [self._sweep_up(h) for h in self.placed]
+        self.above = [
+            self._sweep_down(h, b) for h, b in zip(self.placed, self.below, strict=True)
+        ]
+        constant = field.source is not None and not callable(field.source)
+        self.source = field.source_at(0.0, self._like()) if constant else None
+
+    def _like(self) -> TreeTensor:
+        cores = [*self.frame.basis[:-1], self.frame.centre[-1][..., 0]]
+        return TreeTensor.trusted(self.frame.tree, cores)
+
+    def _sweep_up(self, placed: PlacedOperator) -> list[Array]:
+        below: list[Array] = [None] * len(self.bases)
+        for node in self.frame.tree.edges:
+            children = [below[c] for c in self.frame.tree.children[node]]
+            below[node] = placed.upward(node, self.bases[node], self.bases[node], children)
+        return below
+
+    def _sweep_down(self, placed: PlacedOperator, below: list[Array]) -> list[Array]:
+        tree, above = self.frame.tree, [None] * len(self.bases)
+        for node in tree.downward:
+            for i, child in enumerate(tree.children[node]):
+                outer = self.frame.outer[child]
+                if outer is not None:
+                    others = [below[c] for c in tree.children[node] if c != child]
+                    above[child] = blocks.downward(
+                        outer, placed.cores[node], others, i, above[node]
+                    )
+        return above
+
+    def update(self, node: int, basis: Array) -> None:
+        """Replace the basis of a node and its blocks."""
+        self.bases[node] = basis
+        for placed, below in zip(self.placed, self.below, strict=True):
+            children = [below[c] for c in self.frame.tree.children[node]]
+            below[node] = placed.upward(node, basis, basis, children)
+
+    def _operator(self, q: int, node: int, below: list[Array]) -> Callable[[Array], Array]:
+        placed, above = self.placed[q], self.above[q][node]
+        if self.frame.tree.is_leaf(node):
+            leaf = placed.leaves[node]
+            return lambda x: leaf.apply_sum(x @ above.mT)
+        children = self.frame.tree.children[node]
+        shape = (*(below[c].shape[2] for c in children), self.frame.centre[node].shape[-1])
+        return blocks.local(shape, placed.cores[node], [below[c] for c in children], above)
+
+    def local(self, node: int) -> LinearLocal:
+        """The field at one node."""
+        parts = [self._operator(q, node, below) for q, below in enumerate(self.below)]
+        return LinearLocal(self, node, parts)
+
+    def tested(self, node: int, t: float, bases: Sequence[Array]) -> Array:
+        """F(t, Y0) at a node, tested with other bases below."""
+        tree = self.frame.tree
+        total = None
+        for q, c in enumerate(self.field.coefficients):
+            mixed: list[Array] = list(self.below[q])
+            for other in tree.descendants(node):
+                children = [mixed[c] for c in tree.children[other]]
+                mixed[other] = self.placed[q].upward(
+                    other, bases[other], self.frame.basis[other], children
+                )
+            part = self._operator(q, node, mixed)(self.frame.centre[node])
+            part = part * self.field._at(c, t)
+            total = part if total is None else total + part
+        if self.field.source is not None:
+            source = self.field.source_at(t, self._like())
+            total = total + restrict(self.frame, node, source, bases)
+        return total
+
+
+class LinearLocal:
+    """A linear field at one node: Σ_q c_q(t) H_q X + source."""
+
+    def __init__(
+        self, environment: LinearEnvironment, node: int, parts: list[Callable[[Array], Array]]
+    ) -> None:
+        self.environment, self.node, self.parts = environment, node, parts
+        field = environment.field
+        self.constants: list[Any] = [
+            None if callable(c) else field._at(c, 0.0) for c in field.coefficients
+        ]
+        self.fixed = self._restricted(environment.source) if environment.source else None
+        self.moving = field.source is not None and environment.source is None
+
+    def _restricted(self, source: TreeTensor) -> Array:
+        made = restrict(self.environment.frame, self.node, source, self.environment.bases)
+        like = self.environment.frame.centre[-1]
+        return namespace(like).astype(made, like.dtype, copy=False)
+
+    def _linear(self, t: float, x: Array) -> Array:
+        total = None
+        for q, part in enumerate(self.parts):
+            c = self.constants[q]
+            if c is None:
+                c = self.environment.field._at(self.environment.field.coefficients[q], t)
+            value = part(x) if c == 1.0 else part(x) * c
+            total = value if total is None else total + value
+        return total
+
+    def linear(self, t: float) -> Callable[[Array], Array]:
+        """X ↦ Σ_q c_q(t) H_q X."""
+        return lambda x: self._linear(t, x)
+
+    def __call__(self, t: float, centre: Array) -> Array:
+        value = self._linear(t, centre)
+        if self.moving:
+            source = self.environment.field.source_at(t, self.environment._like())
+            return value + self._restricted(source)
+        return value if self.fixed is None else value + self.fixed

@@ -1,0 +1,139 @@
+"""The parallel BUG integrator: all flows of a step at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tensorflowlr.arrays import pad
+from tensorflowlr.fields.environment import Environment, Field
+from tensorflowlr.integrators.settings import (
+    checked_settings,
+    dropped,
+    finished,
+    starting_frame,
+)
+from tensorflowlr.integrators.step import Record
+from tensorflowlr.moves.assemble import assemble_all, missing
+from tensorflowlr.moves.flows import Flow, RungeKutta4
+from tensorflowlr.moves.frame import Frame, build_frame
+from tensorflowlr.tensors import TreeTensor
+from tensorflowlr.truncation import Truncation
+
+# a step is repeated at most this often; the bases double each time
+MAX_REPEATS = 8
+
+
+@dataclass(frozen=True)
+class ParallelBUG:
+    """Parallel basis update and Galerkin integrator, rank-adaptive, for any tree.
+
+    One step: frame, flows of all nodes at once, augment, assemble, truncate. At order 2 the
+    frame is that of Y0 in bases of Y0 and F(Y0).
+
+    Parameters
+    ----------
+    rule
+        The truncation after each step.
+    order
+        1 or 2.
+    reject
+        The constant c of the step rejection, or None for none: a step is repeated in its
+        augmented bases while some rank has doubled or ``h · η > c · tolerance``, η being
+        the norm of what F(t0, Y0) has in two or more new directions at once. The paper
+        takes c = 10.
+    flow
+        `RungeKutta4`, `Krylov` or `Exponential`.
+    enrich
+        At order 2: ``"range"``, the full range of F(Y0), or ``"tangent"``, its tangent
+        projection alone (of order 2 only while ranks do not grow by couplings of siblings).
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the setting, what it was and what it may be.
+
+    References
+    ----------
+    Ceruti, Kusch, Lubich, Sulz, arXiv 2412.00858, algorithms 2–4; for matrices Ceruti,
+    Kusch, Lubich, arXiv 2304.05660; second order Kusch, arXiv 2403.02834.
+
+    Examples
+    --------
+    >>> import tensorflowlr as tlr
+    >>> method = tlr.ParallelBUG(tlr.Truncation(atol=1e-8), order=2)
+    """
+
+    rule: Truncation
+    order: int = field(default=1, kw_only=True)
+    reject: float | None = field(default=None, kw_only=True)
+    flow: Flow = field(default_factory=RungeKutta4, kw_only=True)
+    enrich: str = field(default="range", kw_only=True)
+    reference = (
+        "G. Ceruti, J. Kusch, C. Lubich, D. Sulz, A parallel Basis Update and Galerkin "
+        "integrator for tree tensor networks, arXiv:2412.00858 (2024)"
+    )
+
+    def __post_init__(self) -> None:
+        checked_settings(self.rule, self.order, self.flow, self.enrich)
+        if self.reject is not None and not 0.0 < self.reject < float("inf"):
+            raise ValueError(f"reject must be None or a positive number, not {self.reject!r}")
+
+    def step(
+        self, F: Field, t0: float, t1: float, Y: TreeTensor, record: Record
+    ) -> TreeTensor:
+        """The state at t1 from an orthonormal one at t0."""
+        rule, norm = self.rule, Y.norm()
+        frame = starting_frame(F, t0, t1 - t0, Y, rule, self.order, self.enrich, record)
+        drop = dropped(rule, Y.tree, norm)
+        repeats = 0
+        while True:
+            with record.move("frame"):
+                environment = F.environment(frame)
+            with record.move("flow"):
+                evolved = [
+                    None if frame.centre[node] is None or frame.saturated(node)
+                    else record.solve(
+                        self.flow, environment.local(node), t0, t1, frame.centre[node]
+                    )
+                    for node in Y.tree.nodes
+                ]
+            with record.move("assemble"):
+                bases, root = assemble_all(frame, evolved, drop)
+            result = finished(Y, (*bases[:-1], root), rule, record)
+            if self.reject is None or repeats == MAX_REPEATS or not self._doubtful(
+                frame, environment, bases, result, t0, t1, rule.tolerance(norm)
+            ):
+                return result
+            repeats += 1
+            record.rejected += 1
+            with record.move("frame"):
+                frame = build_frame(
+                    Y.tree, bases, pad(Y.cores[-1], root.shape), ranks=Y.ranks, extra=root,
+                    drop=drop,
+                )
+
+    def _doubtful(
+        self,
+        frame: Frame,
+        environment: Environment,
+        bases: list,
+        result: TreeTensor,
+        t0: float,
+        t1: float,
+        tolerance: float,
+    ) -> bool:
+        """Whether ranks doubled, or the missing blocks are too large for the tolerance."""
+        assert self.reject is not None
+        limit = self.rule.max_rank or float("inf")
+        before = frame.ranks()
+        if any(limit > rank >= 2 * before[node] for node, rank in result.ranks.items()):
+            return True
+        grew = any(bases[n].shape[-1] > before[n] for n in frame.tree.edges)
+        if not grew or result.max_rank >= limit:
+            return False
+        return any(
+            abs(t1 - t0) * missing(frame, node, environment.tested(node, t0, bases))
+            > self.reject * tolerance
+            for node in frame.tree.inner
+            if len(frame.tree.children[node]) > 1 and frame.centre[node] is not None
+        )

@@ -1,0 +1,74 @@
+"""Checks and pieces that the methods share."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tensorflowlr.fields.environment import Field
+from tensorflowlr.integrators.step import Record
+from tensorflowlr.moves.enrich import DROPPED_SHARE, range_frame, tangent_frame
+from tensorflowlr.moves.flows import Flow, RungeKutta4
+from tensorflowlr.moves.frame import Frame, frame_of
+from tensorflowlr.tensors import TreeTensor
+from tensorflowlr.tensors.rounding import truncate
+from tensorflowlr.trees import Tree
+from tensorflowlr.truncation import Truncation
+
+
+def checked_settings(rule: Any, order: Any, flow: Any, enrich: Any) -> Flow:
+    """The flow, once the settings of a method are known to be sound.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the setting, what it was and what it may be.
+    """
+    if not isinstance(rule, Truncation):
+        raise TypeError(f"rule must be a tlr.Truncation, not {type(rule).__name__}")
+    if order not in (1, 2):
+        raise ValueError(f"order must be 1 or 2, not {order!r}")
+    if enrich not in ("range", "tangent"):
+        raise ValueError(f"enrich must be 'range' or 'tangent', not {enrich!r}")
+    if flow is None:
+        return RungeKutta4()
+    if not callable(flow):
+        raise TypeError(f"flow must be RungeKutta4(), Krylov() or Exponential(), not {flow!r}")
+    return flow
+
+
+def starting_frame(
+    F: Field, t0: float, h: float, Y: TreeTensor, rule: Truncation, order: int, enrich: str,
+    record: Record,
+) -> Frame:
+    """The frame of a step: Y's own at order 1, enriched by F(t0, Y) at order 2."""
+    if order == 1:
+        with record.move("frame"):
+            return frame_of(Y)
+    # what a direction weighs in F(Y) times h is what it may add to the result
+    tolerance = DROPPED_SHARE * rule.tolerance(Y.norm()) / abs(h)
+    with record.move("enrich"):
+        if enrich == "range":
+            return range_frame(Y, F.evaluate(t0, Y), tolerance)
+        environments: dict[int, Any] = {}
+
+        def slope(frame: Frame, node: int) -> Any:
+            seen = environments.setdefault(id(frame), F.environment(frame))
+            return seen.local(node)(t0, frame.centre[node])
+
+        return tangent_frame(Y, slope, tolerance)
+
+
+def dropped(rule: Truncation, tree: Tree, norm: float) -> float:
+    """The weight that directions left out at one edge may have together."""
+    return DROPPED_SHARE * rule.tolerance(norm) / math.sqrt(len(tree.edges))
+
+
+def finished(Y: TreeTensor, cores: Any, rule: Truncation, record: Record) -> TreeTensor:
+    """The truncated result of a step."""
+    with record.move("truncate"):
+        kept, discarded = truncate(Y.tree, cores, rule)
+    record.discarded += discarded.weight
+    record.discarded_max = max(record.discarded_max, discarded.weight)
+    record.rank_capped += discarded.capped
+    return type(Y).trusted(Y.tree, kept, orthonormal=True)

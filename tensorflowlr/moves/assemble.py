@@ -1,0 +1,81 @@
+"""The fourth move: evolved centres put together in the augmented bases.
+
+The block in all old directions is the node's own evolved centre. The block with one child in
+its new directions and the others in old ones is what the child's evolved centre has there,
+carried up through the child's surroundings. Blocks with two or more new children are zero
+(arXiv 2412.00858, algorithms 3 and 4, with the child's evolved centre in place of h F(Y0)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tensorflowlr.arrays import Array, multiply, norm, pad, zeros
+from tensorflowlr.moves.augment import augment
+from tensorflowlr.moves.frame import Frame
+
+
+def assemble(
+    frame: Frame,
+    node: int,
+    evolved: Array | None,
+    bases: Sequence[Array],
+    coefficients: Sequence[Array],
+) -> Array:
+    """One node's centre in its children's augmented bases, shape (R_1, …, R_m, s).
+
+    `evolved` is None where the node's own flow cannot matter.
+    """
+    start = frame.centre[node]
+    below = frame.tree.children[node]
+    shape = (*(bases[c].shape[-1] for c in below), start.shape[-1])
+    core = zeros(shape, start) if evolved is None else pad(evolved, shape)
+    old = [frame.basis[c].shape[-1] for c in below]
+    for i, child in enumerate(below):
+        if coefficients[child] is None or not coefficients[child].shape[0]:
+            continue
+        if core is evolved:
+            core = core + 0.0
+        where = [slice(0, n) for n in old]
+        where[i] = slice(old[i], None)
+        core[(*where, slice(None))] = multiply(frame.outer[child], coefficients[child], i)
+    return core
+
+
+def assemble_all(
+    frame: Frame, evolved: Sequence[Array], drop: float
+) -> tuple[list[Array], Array]:
+    """Augmented bases of all nodes from the leaves up, and the assembled root core."""
+    bases = list(frame.basis)
+    coefficients: list[Array] = [None] * len(bases)
+    for node in frame.growing:
+        if frame.tree.is_leaf(node):
+            old, candidate = frame.basis[node], evolved[node]
+        else:
+            old = widened(frame, node, bases)
+            candidate = assemble(frame, node, evolved[node], bases, coefficients)
+        bases[node], coefficients[node] = augment(old, candidate, drop)
+    root = assemble(frame, frame.tree.root, evolved[-1], bases, coefficients)
+    return bases, root[..., 0]
+
+
+def widened(frame: Frame, node: int, bases: Sequence[Array]) -> Array:
+    """A node's old basis, zero-padded into its children's augmented bases."""
+    core = frame.basis[node]
+    below = frame.tree.children[node]
+    return pad(core, (*(bases[c].shape[-1] for c in below), core.shape[-1]))
+
+
+def missing(frame: Frame, node: int, tested: Array) -> float:
+    """The norm of the blocks that `assemble` leaves zero: two or more children new.
+
+    `tested` is the node's vector field tested with the augmented bases, (R_1, …, R_m, s).
+    """
+    old = [frame.basis[c].shape[-1] for c in frame.tree.children[node]]
+    rest = tested + 0.0
+    rest[(*(slice(0, n) for n in old), slice(None))] = 0.0
+    for i in range(len(old)):
+        where = [slice(0, n) for n in old]
+        where[i] = slice(old[i], None)
+        rest[(*where, slice(None))] = 0.0
+    return norm(rest)

@@ -1,0 +1,86 @@
+"""The third move: an orthonormal basis of [old basis, new directions], the old part untouched."""
+
+from __future__ import annotations
+
+from tensorflowlr.arrays import (
+    Array,
+    adjoint,
+    epsilon,
+    fold,
+    namespace,
+    norm,
+    qr,
+    svd,
+    to_numpy,
+    unfold,
+)
+from tensorflowlr.truncation import kept
+
+# a direction below this many machine epsilons of its candidate is noise of the projection
+NOISE = 20.0
+
+
+def new_directions(basis: Array, candidate: Array, drop: float = 0.0) -> Array:
+    """Orthonormal columns that complete `basis` to the range of [basis, candidate].
+
+    Parameters
+    ----------
+    basis
+        Orthonormal columns, shape (N, r).
+    candidate
+        Columns to take up, shape (N, s), carrying their weight in the whole tensor.
+    drop
+        Directions whose weights have together at most this 2-norm are left out, and those
+        at round-off always.
+
+    Returns
+    -------
+    array, shape (N, at most min(s, N - r))
+    """
+    rows, old = basis.shape
+    if rows <= old or not candidate.shape[1]:
+        return basis[:, :0]
+    size = norm(candidate)
+    if not size < float("inf"):
+        raise FloatingPointError("a flow returned NaN or Inf")
+    residual = candidate - basis @ (adjoint(basis) @ candidate)
+    u, s, _ = svd(residual)
+    values = to_numpy(s).tolist()
+    noise = NOISE * epsilon(basis) * size
+    if values[0] <= noise:
+        return basis[:, :0]
+    rank = min(kept(values, drop, noise / values[0]), rows - old)
+    u = u[:, :rank]
+    # weak directions lost their orthogonality to the basis in the first projection
+    overlap = adjoint(basis) @ u
+    if rank and norm(overlap) > 4.0 * epsilon(basis):
+        u, _ = qr(u - basis @ overlap)
+    return u
+
+
+def augment(core: Array, candidate: Array, drop: float = 0.0) -> tuple[Array, Array]:
+    """The core with new columns appended, and the coefficients of `candidate` in them.
+
+    Parameters
+    ----------
+    core
+        Orthonormal columns, shape (…, r).
+    candidate
+        Shape (…, s), the other axes equal to those of `core`.
+    drop
+        As in `new_directions`.
+
+    Returns
+    -------
+    core : array, shape (…, r + new)
+        Its first r columns are those of the argument.
+    coefficients : array, shape (new, s)
+    """
+    last = core.ndim - 1
+    columns = unfold(candidate, last)
+    new = new_directions(unfold(core, last), columns, drop)
+    coefficients = adjoint(new) @ columns
+    if not new.shape[1]:
+        return core, coefficients
+    grown = namespace(core).concat([core, fold(new, core.shape, last)], axis=last)
+    return grown, coefficients

@@ -1,0 +1,74 @@
+"""Bases that hold the start and the range of its vector field, for second order.
+
+The tangent projection of F(Y0) misses what is new in two subtrees at once, which is O(h)
+while ranks grow; the full range has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tensorflowlr.arrays import Array, adjoint, multiply, pad, unfold
+from tensorflowlr.moves.assemble import assemble_all
+from tensorflowlr.moves.augment import augment
+from tensorflowlr.moves.frame import Frame, build_frame, frame_of
+from tensorflowlr.tensors import TreeTensor
+from tensorflowlr.tensors.rounding import edge_bases
+from tensorflowlr.truncation import Truncation
+
+# of the truncation tolerance, what directions left out of a basis may weigh together
+DROPPED_SHARE = 0.1
+
+
+def range_frame(Y: TreeTensor, derivative: TreeTensor, tolerance: float) -> Frame:
+    """The frame of Y in bases of Y ⊕ F(Y), node by node from the leaves up.
+
+    Parameters
+    ----------
+    Y
+        The starting value, orthonormal.
+    derivative
+        F(Y) as a tree tensor.
+    tolerance
+        Directions are left out as long as their singular weights in F(Y) stay below this.
+    """
+    tree = Y.tree
+    made = derivative.orthogonalize()
+    weights, _ = edge_bases(tree, made.cores, Truncation(), tolerance=tolerance)
+    bases = list(Y.cores)
+    # the coordinates of the derivative's bases in the enriched ones
+    mixed: list[Array] = [None] * len(bases)
+    for node in tree.nodes:
+        core = made.cores[node]
+        for i, child in enumerate(tree.children[node]):
+            core = multiply(core, mixed[child], i)
+        if node == tree.root:
+            shape = core.shape
+            return build_frame(
+                tree, bases, pad(Y.cores[-1], shape), ranks=Y.ranks, extra=core, drop=tolerance
+            )
+        last = core.ndim - 1
+        edge = weights[node]
+        assert edge is not None
+        old = pad(Y.cores[node], (*core.shape[:-1], Y.cores[node].shape[-1]))
+        candidate = multiply(core, edge.weighted[:, : edge.rank].mT, last)
+        bases[node], _ = augment(old, candidate)
+        mixed[node] = adjoint(unfold(bases[node], last)) @ unfold(core, last)
+    raise AssertionError("a tree ends at its root")
+
+
+def tangent_frame(
+    Y: TreeTensor, derivative: Callable[[Frame, int], Array], tolerance: float
+) -> Frame:
+    """The frame of Y in bases of Y and the tangent projection of F(Y) alone.
+
+    `derivative` gives F at a node of Y's own frame, restricted to that node.
+    """
+    frame = frame_of(Y)
+    slopes: list[Array] = [None] * len(Y.cores)
+    for node in (*frame.growing, Y.tree.root):
+        slopes[node] = derivative(frame, node)
+    bases, root = assemble_all(frame, slopes, tolerance)
+    return build_frame(
+        Y.tree, bases, pad(Y.cores[-1], root.shape), ranks=Y.ranks, extra=root, drop=tolerance
+    )
