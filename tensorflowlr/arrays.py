@@ -8,6 +8,7 @@ library. Arrays decide: what comes in on one library and device goes out on the 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -152,11 +153,16 @@ def result_dtype(*values: Any) -> Any:
 
 def is_complex(array: Array) -> bool:
     """Whether an array holds complex numbers."""
+    if type(array) is np.ndarray:
+        return array.dtype.kind == "c"
     return bool(namespace(array).isdtype(array.dtype, "complex floating"))
 
 
 def epsilon(array: Array) -> float:
     """Machine epsilon of the array's dtype."""
+    if type(array) is np.ndarray:
+        return 1.1920929e-07 if array.dtype.itemsize in (4,) or array.dtype == np.complex64 else (
+            2.220446049250313e-16)
     return float(namespace(array).finfo(array.dtype).eps)
 
 
@@ -178,12 +184,13 @@ def eye(rows: int, columns: int, like: Array) -> Array:
 
 def adjoint(matrix: Array) -> Array:
     """The conjugate transpose over the last two axes."""
-    xp = namespace(matrix)
-    return xp.conj(matrix.mT) if xp.isdtype(matrix.dtype, "complex floating") else matrix.mT
+    return conj(matrix.mT)
 
 
 def conj(array: Array) -> Array:
     """The complex conjugate; a real array is returned as it is."""
+    if type(array) is np.ndarray:
+        return array.conj() if array.dtype.kind == "c" else array
     xp = namespace(array)
     return xp.conj(array) if xp.isdtype(array.dtype, "complex floating") else array
 
@@ -198,12 +205,59 @@ def norm(array: Array) -> float:
 
 def qr(matrix: Array) -> tuple[Array, Array]:
     """Thin QR over the last two axes; the signs of R are not normalised."""
+    if type(matrix) is np.ndarray and matrix.ndim == 2:
+        return _lapack_qr(matrix)
     return namespace(matrix).linalg.qr(matrix, mode="reduced")
 
 
 def svd(matrix: Array) -> tuple[Array, Array, Array]:
     """Thin SVD over the last two axes: U, descending singular values, Vᴴ."""
+    if type(matrix) is np.ndarray and matrix.ndim == 2:
+        return _lapack_svd(matrix)
     return namespace(matrix).linalg.svd(matrix, full_matrices=False)
+
+
+@functools.cache
+def _lapack(name: str) -> Any:
+    # SciPy's wrappers cost a third of NumPy's on the small matrices of a tree
+    import scipy.linalg.lapack
+
+    return getattr(scipy.linalg.lapack, name)
+
+
+@functools.cache
+def _upper(rows: int, columns: int) -> np.ndarray:
+    return np.tri(columns, rows, dtype=bool).T
+
+
+def _lapack_kind(matrix: np.ndarray) -> str:
+    return {"f": "s", "d": "d", "F": "c", "D": "z"}[matrix.dtype.char]
+
+
+def _lapack_qr(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = matrix.shape
+    least = min(rows, columns)
+    if not least:
+        return np.linalg.qr(matrix)
+    kind = _lapack_kind(matrix)
+    packed, tau, _, info = _lapack(kind + "geqrf")(matrix, lwork=32 * columns)
+    if info:
+        raise np.linalg.LinAlgError(f"QR failed with LAPACK's info = {info}")
+    r = packed[:least] * _upper(least, columns)
+    name = kind + ("orgqr" if kind in "sd" else "ungqr")
+    q, _, info = _lapack(name)(packed[:, :least], tau, lwork=32 * least, overwrite_a=1)
+    return q, r
+
+
+def _lapack_svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if not min(matrix.shape):
+        return np.linalg.svd(matrix, full_matrices=False)
+    kind = _lapack_kind(matrix)
+    # C order goes in and comes out without copies as the transposed view
+    left, values, right, info = _lapack(kind + "gesdd")(matrix.T, full_matrices=0)
+    if info:
+        raise np.linalg.LinAlgError(f"SVD did not converge (LAPACK's info = {info})")
+    return right.T, values, left.T
 
 
 def eigh(matrix: Array) -> tuple[Array, Array]:
@@ -218,41 +272,48 @@ def expm(matrix: Array) -> Array:
     return asarray(scipy.linalg.expm(to_numpy(matrix)), like=matrix, dtype=matrix.dtype)
 
 
+def reshape(array: Array, shape: tuple[int, ...]) -> Array:
+    """The same entries, in C order, in another shape."""
+    if type(array) is np.ndarray:
+        return array.reshape(shape)
+    return namespace(array).reshape(array, shape)
+
+
+def permute(array: Array, axes: tuple[int, ...]) -> Array:
+    """The axes in another order."""
+    if type(array) is np.ndarray:
+        return array.transpose(axes)
+    return namespace(array).permute_dims(array, axes)
+
+
 def unfold(tensor: Array, axis: int) -> Array:
     """The matricisation with `axis` in the columns and all other axes, in order, in the rows."""
-    xp = namespace(tensor)
-    if axis != tensor.ndim - 1:
-        order = [i for i in range(tensor.ndim) if i != axis] + [axis]
-        tensor = xp.permute_dims(tensor, tuple(order))
-    return xp.reshape(tensor, (-1, tensor.shape[-1]))
+    last = tensor.ndim - 1
+    if axis != last:
+        tensor = permute(tensor, (*range(axis), *range(axis + 1, last + 1), axis))
+    return reshape(tensor, (math.prod(tensor.shape[:-1]), tensor.shape[-1]))
 
 
 def fold(matrix: Array, shape: Sequence[int], axis: int) -> Array:
     """Undo `unfold`: the tensor whose other axes are `shape` without its entry at `axis`."""
-    xp = namespace(matrix)
-    others = [n for i, n in enumerate(shape) if i != axis]
-    tensor = xp.reshape(matrix, (*others, matrix.shape[-1]))
-    if axis == len(others):
+    last = len(shape) - 1
+    tensor = reshape(matrix, (*shape[:axis], *shape[axis + 1 :], matrix.shape[-1]))
+    if axis == last:
         return tensor
-    order = list(range(len(others)))
-    order.insert(axis, len(others))
-    return xp.permute_dims(tensor, tuple(order))
+    return permute(tensor, (*range(axis), last, *range(axis, last)))
 
 
 def multiply(tensor: Array, matrix: Array, axis: int) -> Array:
     """The mode product: `matrix` (rows, tensor.shape[axis]) applied along `axis`."""
-    xp = namespace(tensor)
-    if axis == 0:
-        product = matrix @ xp.reshape(tensor, (tensor.shape[0], -1))
-        return xp.reshape(product, (matrix.shape[0], *tensor.shape[1:]))
+    shape, rows = tensor.shape, matrix.shape[0]
     if axis == tensor.ndim - 1:
-        product = xp.reshape(tensor, (-1, tensor.shape[-1])) @ matrix.mT
-        return xp.reshape(product, (*tensor.shape[:-1], matrix.shape[0]))
-    before = 1
-    for n in tensor.shape[:axis]:
-        before *= n
-    product = matrix @ xp.reshape(tensor, (before, tensor.shape[axis], -1))
-    return xp.reshape(product, (*tensor.shape[:axis], matrix.shape[0], *tensor.shape[axis + 1 :]))
+        product = reshape(tensor, (math.prod(shape[:-1]), shape[-1])) @ matrix.mT
+    else:
+        after = math.prod(shape[axis + 1 :])
+        lead = (shape[axis], after) if axis == 0 else (
+            math.prod(shape[:axis]), shape[axis], after)
+        product = matrix @ reshape(tensor, lead)
+    return reshape(product, (*shape[:axis], rows, *shape[axis + 1 :]))
 
 
 def pad(tensor: Array, shape: Sequence[int]) -> Array:
@@ -310,7 +371,7 @@ class Plan:
         for i, j, pair in self.steps:
             right, left = stack.pop(j), stack.pop(i)
             stack.append(pair(xp, left, right))
-        return stack[0] if self.order is None else xp.permute_dims(stack[0], self.order)
+        return stack[0] if self.order is None else permute(stack[0], self.order)
 
 
     def bind(self, *constants: Array) -> Callable[[Array], Array]:
@@ -330,7 +391,7 @@ class Plan:
         def apply(x: Array) -> Array:
             for left, right, pair in rest:
                 x = pair(xp, x if left is None else left, x if right is None else right)
-            return x if order is None else xp.permute_dims(x, order)
+            return x if order is None else permute(x, order)
 
         return apply
 
@@ -371,6 +432,13 @@ class _Pair:
     def __call__(self, xp: Namespace, left: Array, right: Array) -> Array:
         if self.swap:
             left, right = right, left
+        if type(left) is np.ndarray:
+            if self.left_order is not None:
+                left = left.transpose(self.left_order)
+            if self.right_order is not None:
+                right = right.transpose(self.right_order)
+            product = left.reshape(self.left_shape) @ right.reshape(self.right_shape)
+            return product.reshape(self.shape)
         if self.left_order is not None:
             left = xp.permute_dims(left, self.left_order)
         if self.right_order is not None:
