@@ -99,7 +99,9 @@ def asarray(value: Any, *, like: Array | None = None, dtype: Any = None) -> Arra
     if is_array(value) and namespace(value) is xp and device(value) == device(like):
         array = value
     else:
-        array = xp.asarray(_plain(to_numpy(value), xp), device=device(like))
+        values = to_numpy(value)
+        kind = getattr(xp, values.dtype.name, None)
+        array = xp.asarray(_plain(values, xp), dtype=kind, device=device(like))
     if dtype is None:
         dtype = None if xp.isdtype(array.dtype, ("real floating", "complex floating")) else (
             xp.float64
@@ -208,6 +210,18 @@ def qr(matrix: Array) -> tuple[Array, Array]:
     if type(matrix) is np.ndarray and matrix.ndim == 2:
         return _lapack_qr(matrix)
     return namespace(matrix).linalg.qr(matrix, mode="reduced")
+
+
+def triangle(matrix: Array) -> Array:
+    """R of the thin QR alone."""
+    if type(matrix) is np.ndarray and matrix.ndim == 2 and min(matrix.shape):
+        packed, _, _, info = _lapack(_lapack_kind(matrix) + "geqrf")(
+            matrix, lwork=32 * matrix.shape[1])
+        if info:
+            raise np.linalg.LinAlgError(f"QR failed with LAPACK's info = {info}")
+        least = min(matrix.shape)
+        return packed[:least] * _upper(least, matrix.shape[1])
+    return qr(matrix)[1]
 
 
 def svd(matrix: Array) -> tuple[Array, Array, Array]:

@@ -46,7 +46,7 @@ def starting_frame(
         with record.move("frame"):
             return frame_of(Y)
     # what a direction weighs in F(Y) times h is what it may add to the result
-    tolerance = DROPPED_SHARE * rule.tolerance(Y.norm()) / abs(h)
+    tolerance = rule.tolerance(Y.norm()) / abs(h)
     with record.move("enrich"):
         if enrich == "range":
             return range_frame(Y, F.evaluate(t0, Y), tolerance)

@@ -6,12 +6,13 @@ while ranks grow; the full range has it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from tensorflowlr.arrays import Array, adjoint, multiply, pad, unfold
 from tensorflowlr.moves.assemble import assemble_all
 from tensorflowlr.moves.augment import augment
-from tensorflowlr.moves.frame import Frame, build_frame, frame_of
+from tensorflowlr.moves.frame import Frame, build_frame, complete_nodes, frame_of
 from tensorflowlr.tensors import TreeTensor
 from tensorflowlr.tensors.rounding import edge_bases
 from tensorflowlr.truncation import Truncation
@@ -33,8 +34,10 @@ def range_frame(Y: TreeTensor, derivative: TreeTensor, tolerance: float) -> Fram
         Directions are left out as long as their singular weights in F(Y) stay below this.
     """
     tree = Y.tree
+    drop = tolerance / math.sqrt(len(tree.edges))
     made = derivative.orthogonalize()
-    weights, _ = edge_bases(tree, made.cores, Truncation(), tolerance=tolerance)
+    complete = complete_nodes(tree, Y.cores)
+    weights, _ = edge_bases(tree, made.cores, Truncation(), tolerance=tolerance, skip=complete)
     bases = list(Y.cores)
     # the coordinates of the derivative's bases in the enriched ones
     mixed: list[Array] = [None] * len(bases)
@@ -49,10 +52,10 @@ def range_frame(Y: TreeTensor, derivative: TreeTensor, tolerance: float) -> Fram
             )
         last = core.ndim - 1
         edge = weights[node]
-        assert edge is not None
-        old = pad(Y.cores[node], (*core.shape[:-1], Y.cores[node].shape[-1]))
-        candidate = multiply(core, edge.weighted[:, : edge.rank].mT, last)
-        bases[node], _ = augment(old, candidate)
+        if edge is not None:
+            old = pad(Y.cores[node], (*core.shape[:-1], Y.cores[node].shape[-1]))
+            candidate = multiply(core, edge.weighted[:, : edge.rank].mT, last)
+            bases[node], _ = augment(old, candidate, drop)
         mixed[node] = adjoint(unfold(bases[node], last)) @ unfold(core, last)
     raise AssertionError("a tree ends at its root")
 

@@ -86,11 +86,7 @@ def build_frame(
     """
     xp = namespace(root)
     size = len(bases)
-    complete = [False] * size
-    for node in tree.edges:
-        core = bases[node]
-        full = core.shape[-1] >= math.prod(core.shape[:-1])
-        complete[node] = full and all(complete[c] for c in tree.children[node])
+    complete = complete_nodes(tree, bases)
     centre: list[Array] = [None] * size
     other: list[Array] = [None] * size
     outer: list[Array] = [None] * size
@@ -123,6 +119,16 @@ def build_frame(
             centre[child] = multiply(core, weights, core.ndim - 1)
     kept = [*bases[:-1], None]
     return Frame(tree, kept, centre, outer, complete)
+
+
+def complete_nodes(tree: Tree, bases: Sequence[Array]) -> list[bool]:
+    """Which nodes' bases span everything below them, so that nothing there can grow."""
+    complete = [False] * len(bases)
+    for node in tree.edges:
+        core = bases[node]
+        full = core.shape[-1] >= math.prod(core.shape[:-1])
+        complete[node] = full and all(complete[c] for c in tree.children[node])
+    return complete
 
 
 def frame_of(Y: TreeTensor) -> Frame:

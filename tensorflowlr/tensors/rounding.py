@@ -21,6 +21,7 @@ from tensorflowlr.arrays import (
     qr,
     svd,
     to_numpy,
+    triangle,
     unfold,
 )
 from tensorflowlr.trees import Tree
@@ -80,7 +81,12 @@ def orthogonalize(tree: Tree, cores: Sequence[Array]) -> Cores:
 
 
 def edge_bases(
-    tree: Tree, cores: Sequence[Array], rule: Truncation, *, tolerance: float | None = None
+    tree: Tree,
+    cores: Sequence[Array],
+    rule: Truncation,
+    *,
+    tolerance: float | None = None,
+    skip: Sequence[bool] | None = None,
 ) -> tuple[list[EdgeBasis | None], Discarded]:
     """Singular vectors of every edge of an orthonormal tree tensor, from the root down.
 
@@ -95,6 +101,8 @@ def edge_bases(
         The truncation; its tolerance is for the whole tensor.
     tolerance
         An absolute tolerance in place of that of the rule.
+    skip
+        Nodes whose edges, and all below them, are not wanted.
     """
     root = cores[tree.root]
     total = norm(root)
@@ -138,14 +146,18 @@ def edge_bases(
                 found[below[1]] = EdgeBasis(second.basis, second.singular_values, rank)
                 continue
             centre = xp.reshape(root, (*root.shape, 1))
+        elif found[node] is None:
+            continue
         else:
             edge = found[node]
             assert edge is not None
             centre = multiply(cores[node], edge.weighted.mT, cores[node].ndim - 1)
         for i, child in enumerate(below):
+            if skip is not None and skip[child]:
+                continue
             rows = unfold(centre, i)
             if rows.shape[0] > 2 * rows.shape[1]:
-                _, rows = qr(rows)
+                rows = triangle(rows)
             _, s, vh = svd(rows)
             found[child] = choose(vh.mT, to_numpy(s).tolist(), True)
     return found, Discarded(math.sqrt(dropped), capped)
