@@ -112,7 +112,8 @@ def asarray(value: Any, *, like: Array | None = None, dtype: Any = None) -> Arra
 def _plain(array: np.ndarray, xp: Namespace) -> Any:
     # array-api-strict takes no NumPy arrays on its second device; nested lists work anywhere
     if xp is host or "torch" in xp.__name__ or "cupy" in xp.__name__:
-        return np.ascontiguousarray(array)
+        # torch warns of read-only memory, whatever is done with it
+        return np.require(array, requirements="CW" if "torch" in xp.__name__ else "C")
     return array.tolist() if array.size else array
 
 

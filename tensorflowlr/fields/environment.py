@@ -18,6 +18,13 @@ class Environment(Protocol):
         """The field at a node: the bases below as last updated, those above as in the frame."""
         ...
 
+    def groups(self, nodes: Sequence[int]) -> list[tuple[list[int], Local]]:
+        """The field at many nodes; those in one group take their centres stacked.
+
+        A group of one takes its centre as it is.
+        """
+        ...
+
     def update(self, node: int, basis: Array) -> None:
         """Replace the basis of a node, its children's having been replaced before."""
         ...

@@ -100,6 +100,10 @@ class CallableEnvironment:
         """The field at one node."""
         return CallableLocal(self, node, list(self.bases))
 
+    def groups(self, nodes: Sequence[int]) -> list[tuple[list[int], CallableLocal]]:
+        """One group per node: the function knows single states alone."""
+        return [([node], self.local(node)) for node in nodes]
+
     def tested(self, node: int, t: float, bases: Sequence[Array]) -> Array:
         """F(t, Y0) at a node, tested with other bases below."""
         start = prolong(self.frame, node, self.frame.centre[node], self.frame.basis)

@@ -188,6 +188,36 @@ class LinearEnvironment:
         parts = [self._operator(q, node, below) for q, below in enumerate(self.below)]
         return LinearLocal(self, node, parts)
 
+    def groups(self, nodes: Sequence[int]) -> list[tuple[list[int], LinearLocal]]:
+        """Nodes of equal shapes together, their operators stacked into batched products."""
+        tree, found = self.frame.tree, {}
+        for node in nodes:
+            key: Any = node
+            if self.field.source is None and not tree.is_leaf(node) and node != tree.root:
+                key = tuple(
+                    tuple(tuple(a.shape) for a in self._blocks(q, node, below))
+                    for q, below in enumerate(self.below)
+                )
+            found.setdefault(key, []).append(node)
+        return [
+            (group, self.local(group[0]) if len(group) == 1 else self._stacked(group))
+            for group in found.values()
+        ]
+
+    def _blocks(self, q: int, node: int, below: Sequence[Array]) -> list[Array]:
+        children = self.frame.tree.children[node]
+        return [self.placed[q].cores[node], *(below[c] for c in children), self.above[q][node]]
+
+    def _stacked(self, nodes: list[int]) -> LinearLocal:
+        xp = namespace(self.frame.centre[-1])
+        shape = (len(nodes), *self.frame.centre[nodes[0]].shape)
+        parts = []
+        for q, below in enumerate(self.below):
+            columns = zip(*(self._blocks(q, node, below) for node in nodes), strict=True)
+            core, *children, above = (xp.stack(column) for column in columns)
+            parts.append(blocks.local(shape, core, children, above))
+        return LinearLocal(self, nodes[0], parts)
+
     def tested(self, node: int, t: float, bases: Sequence[Array]) -> Array:
         """F(t, Y0) at a node, tested with other bases below."""
         tree = self.frame.tree

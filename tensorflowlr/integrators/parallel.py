@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tensorflowlr.arrays import pad
+from tensorflowlr.arrays import Array, namespace, pad
 from tensorflowlr.fields.environment import Environment, Field
 from tensorflowlr.integrators.settings import (
     checked_settings,
@@ -90,13 +90,7 @@ class ParallelBUG:
             with record.move("frame"):
                 environment = F.environment(frame)
             with record.move("flow"):
-                evolved = [
-                    None if frame.centre[node] is None or frame.saturated(node)
-                    else record.solve(
-                        self.flow, environment.local(node), t0, t1, frame.centre[node]
-                    )
-                    for node in Y.tree.nodes
-                ]
+                evolved = self._flow_all(frame, environment, t0, t1, record)
             with record.move("assemble"):
                 bases, root = assemble_all(frame, evolved, drop)
             result = finished(Y, (*bases[:-1], root), rule, record)
@@ -111,6 +105,25 @@ class ParallelBUG:
                     Y.tree, bases, pad(Y.cores[-1], root.shape), ranks=Y.ranks, extra=root,
                     drop=drop,
                 )
+
+    def _flow_all(
+        self, frame: Frame, environment: Environment, t0: float, t1: float, record: Record
+    ) -> list[Array]:
+        """The evolved centres; None where a node's own flow cannot matter."""
+        evolved: list[Array] = [None] * len(frame.centre)
+        wanted = [
+            node for node in frame.tree.nodes
+            if frame.centre[node] is not None and not frame.saturated(node)
+        ]
+        for nodes, local in environment.groups(wanted):
+            starts = [frame.centre[node] for node in nodes]
+            if len(nodes) == 1:
+                evolved[nodes[0]] = record.solve(self.flow, local, t0, t1, starts[0])
+                continue
+            ends = record.solve(self.flow, local, t0, t1, namespace(starts[0]).stack(starts))
+            for i, node in enumerate(nodes):
+                evolved[node] = ends[i, ...]
+        return evolved
 
     def _doubtful(
         self,

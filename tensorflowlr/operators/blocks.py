@@ -47,13 +47,16 @@ def _downward(arity: int, child: int, root: bool) -> str:
 
 
 @functools.cache
-def _local(arity: int, root: bool) -> str:
+def _local(arity: int, root: bool, stacked: bool) -> str:
     bond, bra, ket = _labels(arity)
     if root:
         terms = ["".join(ket), "".join(bond[:-1]), *_blocks(arity)]
-        return ",".join(terms) + "->" + "".join(bra[:-1]) + ket[-1]
-    terms = ["".join(ket), "".join(bond), *_blocks(arity), bond[-1] + bra[-1] + ket[-1]]
-    return ",".join(terms) + "->" + "".join(bra)
+        result = "".join(bra[:-1]) + ket[-1]
+    else:
+        terms = ["".join(ket), "".join(bond), *_blocks(arity), bond[-1] + bra[-1] + ket[-1]]
+        result = "".join(bra)
+    batch = get_symbol(3 * (arity + 1)) if stacked else ""
+    return ",".join(batch + term for term in terms) + "->" + batch + result
 
 
 def _run(equation: str, operands: Sequence[Array]) -> Array:
@@ -85,10 +88,13 @@ def local(
 ) -> Callable[[Array], Array]:
     """The operator seen by one node's centre, as a function of the centre.
 
-    What does not touch the centre is contracted once, here.
+    What does not touch the centre is contracted once, here. Nodes of equal shapes may come
+    stacked: a leading axis on every argument, `shape` included.
     """
     constants = (core, *below) if above is None else (core, *below, above)
+    stacked = below[0].ndim == 4
+    arity = len(shape) - 1 - stacked
     planned = plan(
-        _local(len(shape) - 1, above is None), shape, *(tuple(a.shape) for a in constants)
+        _local(arity, above is None, stacked), shape, *(tuple(a.shape) for a in constants)
     )
     return planned.bind(*constants)

@@ -161,8 +161,9 @@ def entries(tree: Tree, cores: Cores, indices: Any) -> Array:
                 value = rows[child] @ xp.reshape(core, (core.shape[0], -1))
             else:
                 factor = rows[child]
-                value = xp.reshape(value, (count, factor.shape[1], -1))
-                value = xp.reshape(factor[:, None, :] @ value, (count, -1))
+                width = factor.shape[1]
+                value = xp.reshape(value, (count, width, value.shape[1] // width))
+                value = (factor[:, None, :] @ value)[:, 0, :]
             rows[child] = None
         rows[node] = value
     return xp.reshape(rows[-1], (count,))

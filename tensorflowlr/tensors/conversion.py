@@ -13,7 +13,7 @@ from tensorflowlr.trees import Tree
 
 def to_tensorly(Y: TreeTensor) -> Any:
     """The TensorLy object of a tensor on a Tucker or train tree."""
-    if Y.tree == Tree.tucker(Y.tree.modes):
+    if Y.tree == Tree.tucker(Y.tree.modes) and Y.ndim > 1:
         from tensorly.tucker_tensor import TuckerTensor as TensorlyTucker
 
         return TensorlyTucker((Y.cores[-1], list(Y.cores[:-1])))
