@@ -29,10 +29,6 @@ class Environment(Protocol):
         """Replace the basis of a node, its children's having been replaced before."""
         ...
 
-    def tested(self, node: int, t: float, bases: Sequence[Array]) -> Array:
-        """F(t, Y0) at a node, tested with other bases below: shape (R_1, …, R_m, s)."""
-        ...
-
 
 class Field(Protocol):
     """A right-hand side F(t, Y)."""

@@ -104,11 +104,6 @@ class CallableEnvironment:
         """One group per node: the function knows single states alone."""
         return [([node], self.local(node)) for node in nodes]
 
-    def tested(self, node: int, t: float, bases: Sequence[Array]) -> Array:
-        """F(t, Y0) at a node, tested with other bases below."""
-        start = prolong(self.frame, node, self.frame.centre[node], self.frame.basis)
-        return restrict(self.frame, node, self.field.evaluate(t, start), bases)
-
 
 class CallableLocal:
     """A function of tree tensors at one node."""

@@ -218,25 +218,6 @@ class LinearEnvironment:
             parts.append(blocks.local(shape, core, children, above))
         return LinearLocal(self, nodes[0], parts)
 
-    def tested(self, node: int, t: float, bases: Sequence[Array]) -> Array:
-        """F(t, Y0) at a node, tested with other bases below."""
-        tree = self.frame.tree
-        total = None
-        for q, c in enumerate(self.field.coefficients):
-            mixed: list[Array] = list(self.below[q])
-            for other in tree.descendants(node):
-                children = [mixed[c] for c in tree.children[other]]
-                mixed[other] = self.placed[q].upward(
-                    other, bases[other], self.frame.basis[other], children
-                )
-            part = self._operator(q, node, mixed)(self.frame.centre[node])
-            part = part * self.field._at(c, t)
-            total = part if total is None else total + part
-        if self.field.source is not None:
-            source = self.field.source_at(t, self._like())
-            total = total + restrict(self.frame, node, source, bases)
-        return total
-
 
 class LinearLocal:
     """A linear field at one node: Σ_q c_q(t) H_q X + source."""

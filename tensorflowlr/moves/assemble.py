@@ -44,19 +44,25 @@ def assemble(
 
 def assemble_all(
     frame: Frame, evolved: Sequence[Array], drop: float
-) -> tuple[list[Array], Array]:
-    """Augmented bases of all nodes from the leaves up, and the assembled root core."""
+) -> tuple[list[Array], list[Array]]:
+    """Augmented bases of all nodes from the leaves up, and the assembled centres.
+
+    The root's centre has a last axis of one; leaves and complete nodes have none.
+    """
     bases = list(frame.basis)
     coefficients: list[Array] = [None] * len(bases)
-    for node in frame.growing:
+    centres: list[Array] = [None] * len(bases)
+    for node in (*frame.growing, frame.tree.root):
         if frame.tree.is_leaf(node):
             old, candidate = frame.basis[node], evolved[node]
         else:
-            old = widened(frame, node, bases)
             candidate = assemble(frame, node, evolved[node], bases, coefficients)
+            centres[node] = candidate
+            if node == frame.tree.root:
+                break
+            old = widened(frame, node, bases)
         bases[node], coefficients[node] = augment(old, candidate, drop)
-    root = assemble(frame, frame.tree.root, evolved[-1], bases, coefficients)
-    return bases, root[..., 0]
+    return bases, centres
 
 
 def widened(frame: Frame, node: int, bases: Sequence[Array]) -> Array:
@@ -66,13 +72,14 @@ def widened(frame: Frame, node: int, bases: Sequence[Array]) -> Array:
     return pad(core, (*(bases[c].shape[-1] for c in below), core.shape[-1]))
 
 
-def missing(frame: Frame, node: int, tested: Array) -> float:
-    """The norm of the blocks that `assemble` leaves zero: two or more children new.
+def missing(frame: Frame, node: int, slope: Array) -> float:
+    """The norm of `slope` in the blocks that `assemble` leaves zero.
 
-    `tested` is the node's vector field tested with the augmented bases, (R_1, …, R_m, s).
+    Those are the blocks with two or more children in new directions; `slope` is the node's
+    vector field in the augmented bases, shape (R_1, …, R_m, s).
     """
     old = [frame.basis[c].shape[-1] for c in frame.tree.children[node]]
-    rest = tested + 0.0
+    rest = slope + 0.0
     rest[(*(slice(0, n) for n in old), slice(None))] = 0.0
     for i in range(len(old)):
         where = [slice(0, n) for n in old]

@@ -71,7 +71,8 @@ def tangent_frame(
     slopes: list[Array] = [None] * len(Y.cores)
     for node in (*frame.growing, Y.tree.root):
         slopes[node] = derivative(frame, node)
-    bases, root = assemble_all(frame, slopes, tolerance)
+    bases, centres = assemble_all(frame, slopes, tolerance)
+    root = centres[-1][..., 0]
     return build_frame(
         Y.tree, bases, pad(Y.cores[-1], root.shape), ranks=Y.ranks, extra=root, drop=tolerance
     )

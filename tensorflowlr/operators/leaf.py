@@ -70,6 +70,9 @@ def combine(factors: Sequence[complex], matrices: Sequence[Matrix]) -> Matrix:
     Diagonals stay diagonal, sparse plus diagonal is sparse, anything plus dense is dense.
     """
     parts = [(f, m) for f, m in zip(factors, matrices, strict=True) if f != 0.0]
+    if not parts:
+        first, size = matrices[0], int(matrices[0].shape[0])
+        return host.zeros(size) if arrays.is_sparse(first) else arrays.zeros((size,), first)
     if len(parts) == 1 and parts[0][0] == 1.0:
         return parts[0][1]
     kinds = {kind(m) for _, m in parts}

@@ -1,0 +1,134 @@
+"""Quenches of spin chains: i dψ/dt = H ψ from all spins up."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tensorflowlr.fields import LinearField
+from tensorflowlr.operators import TreeOperator
+from tensorflowlr.problems.base import Problem
+from tensorflowlr.tensors import TreeTensor
+from tensorflowlr.trees import Tree
+
+PAULI_X = ((0.0, 1.0), (1.0, 0.0))
+PAULI_Z = (1.0, -1.0)
+UP = (1.0, 0.0)
+
+
+def long_range_ising(
+    modes: int,
+    *,
+    tree: Tree | None = None,
+    field: float = 1.0,
+    detuning: float = 1.0,
+    interaction: float = 2.0,
+    exponent: float = 1.0,
+    span: tuple[float, float] = (0.0, 1.0),
+) -> Problem:
+    """The long-range Ising (Rydberg) chain, by default as in arXiv 2412.00858, section 5.1.
+
+    H = field Σ X_i + detuning Σ n_i + interaction Σ_{i<j} n_i n_j / |i-j|^exponent with
+    n = diag(1, 0), all spins up at the start.
+
+    Parameters
+    ----------
+    modes
+        The number of spins.
+    tree
+        Balanced by default.
+    field, detuning, interaction, exponent
+        Ω, Δ, ν and α of the paper.
+    span
+        Start and end time, in units of the inverse field.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the number of spins or a parameter cannot be.
+
+    Examples
+    --------
+    >>> from tensorflowlr.problems import long_range_ising
+    >>> problem = long_range_ising(4)
+    >>> round(problem.observe["energy"](0.0, problem.start), 6)
+    12.666667
+    """
+    tree = tree or Tree.balanced(modes)
+    _check(field=field, detuning=detuning, interaction=interaction, exponent=exponent)
+    terms: list[Any] = [(field, {i: PAULI_X}) for i in range(modes)]
+    terms += [(detuning, {i: UP}) for i in range(modes)]
+    terms += [
+        (interaction / (j - i) ** exponent, {i: UP, j: UP})
+        for i in range(modes) for j in range(i + 1, modes)
+    ]
+    return _quench("long_range_ising", terms, tree, modes, span)
+
+
+def nearest_neighbour_ising(
+    modes: int,
+    *,
+    tree: Tree | None = None,
+    coupling: float = 1.0,
+    field: float = 1.0,
+    span: tuple[float, float] = (0.0, 1.0),
+) -> Problem:
+    """The transverse-field Ising chain with open ends, as in arXiv 2201.10291.
+
+    H = -coupling Σ Z_i Z_{i+1} - field Σ X_i, all spins up at the start.
+
+    Parameters
+    ----------
+    modes
+        The number of spins.
+    tree
+        Balanced by default.
+    coupling, field
+        J and g.
+    span
+        Start and end time, in units of the inverse coupling.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the number of spins or a parameter cannot be.
+
+    Examples
+    --------
+    >>> from tensorflowlr.problems import nearest_neighbour_ising
+    >>> problem = nearest_neighbour_ising(8)
+    >>> problem.observe["energy"](0.0, problem.start)
+    -7.0
+    """
+    tree = tree or Tree.balanced(modes)
+    _check(coupling=coupling, field=field)
+    terms: list[Any] = [(-coupling, {i: PAULI_Z, i + 1: PAULI_Z}) for i in range(modes - 1)]
+    terms += [(-field, {i: PAULI_X}) for i in range(modes)]
+    return _quench("nearest_neighbour_ising", terms, tree, modes, span)
+
+
+def _check(**parameters: Any) -> None:
+    for name, value in parameters.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"{name} must be a real number, not {value!r}")
+        if not math.isfinite(value):
+            raise ValueError(f"{name} must be finite, not {value!r}")
+
+
+def _quench(
+    name: str, terms: list[Any], tree: Tree, modes: int, span: tuple[float, float]
+) -> Problem:
+    shape = (2,) * modes
+    H = TreeOperator.from_terms(terms, tree, shape)
+    mean = TreeOperator.from_terms([(1.0 / modes, {i: PAULI_Z}) for i in range(modes)], tree, shape)
+    return Problem(
+        name,
+        LinearField(H, coefficient=-1j),
+        TreeTensor.product([UP] * modes, tree).astype(complex),
+        span,
+        {
+            "norm": lambda t, y: y.norm(),
+            "energy": lambda t, y: H.expectation(y),
+            "magnetisation": lambda t, y: mean.expectation(y),
+        },
+    )
