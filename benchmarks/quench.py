@@ -51,6 +51,8 @@ print(json.dumps({"cpu_s": seconds, "z_mid": float(np.real(z))}))
 
 def exact(length: int) -> float:
     """⟨Z_{L/2}⟩ at T = 1 from the full state."""
+    import itertools
+
     import numpy as np
     import scipy.sparse as sp
     from scipy.sparse.linalg import expm_multiply
@@ -59,7 +61,7 @@ def exact(length: int) -> float:
     diagonal = np.zeros(2**length)
     spins = [np.kron(np.kron(np.ones(2**i), z), np.ones(2 ** (length - i - 1)))
              for i in range(length)]
-    for left, right in zip(spins[:-1], spins[1:], strict=True):
+    for left, right in itertools.pairwise(spins):
         diagonal -= left * right
     H = sp.diags_array(diagonal).tocsr()
     for i in range(length):

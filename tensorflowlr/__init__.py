@@ -1,5 +1,6 @@
 """Low-rank tensor computation on trees of small tensors."""
 
+from tensorflowlr import problems as problems
 from tensorflowlr.fields import DenseField as DenseField
 from tensorflowlr.fields import FactoredField as FactoredField
 from tensorflowlr.fields import LinearField as LinearField
@@ -16,7 +17,6 @@ from tensorflowlr.moves.flows import Exponential as Exponential
 from tensorflowlr.moves.flows import Krylov as Krylov
 from tensorflowlr.moves.flows import RungeKutta4 as RungeKutta4
 from tensorflowlr.operators import TreeOperator as TreeOperator
-from tensorflowlr import problems as problems
 from tensorflowlr.tensors import LowRankMatrix as LowRankMatrix
 from tensorflowlr.tensors import TensorTrain as TensorTrain
 from tensorflowlr.tensors import TreeTensor as TreeTensor

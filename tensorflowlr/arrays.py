@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import array_api_compat
-import array_api_compat.numpy as host
+import array_api_compat.numpy as _numpy
 import numpy as np
 import opt_einsum
 
 Array = Any
 Namespace = Any
+
+# NumPy's namespace, for small numbers that never leave the host
+host: Any = _numpy
 
 _NAMESPACES: dict[type, Namespace] = {np.ndarray: host}
 
@@ -90,7 +93,10 @@ def asarray(value: Any, *, like: Array | None = None, dtype: Any = None) -> Arra
     the library of `like`; arrays that already live elsewhere move only through the host.
     """
     if like is None:
-        array = value if is_array(value) else np.asarray(value)
+        if isinstance(value, np.ma.MaskedArray):
+            raise TypeError("a masked array has no numbers under its mask: fill it first")
+        known = is_array(value) and (type(value) is np.ndarray or not is_numpy(value))
+        array = value if known else np.asarray(value)
         xp = namespace(array)
         if dtype is None and not xp.isdtype(array.dtype, ("real floating", "complex floating")):
             dtype = xp.float64
@@ -113,7 +119,7 @@ def _plain(array: np.ndarray, xp: Namespace) -> Any:
     # array-api-strict takes no NumPy arrays on its second device; nested lists work anywhere
     if xp is host or "torch" in xp.__name__ or "cupy" in xp.__name__:
         # torch warns of read-only memory, whatever is done with it
-        return np.require(array, requirements="CW" if "torch" in xp.__name__ else "C")
+        return np.require(array, requirements=["C", "W"] if "torch" in xp.__name__ else ["C"])
     return array.tolist() if array.size else array
 
 
@@ -345,9 +351,28 @@ def default_rng(rng: Any) -> np.random.Generator:
     return np.random.default_rng(rng)
 
 
+FLOATING = ("float32", "float64", "complex64", "complex128")
+
+
+def floating_name(dtype: Any) -> str:
+    """The name of a single or double precision dtype, given in any library's way.
+
+    Raises
+    ------
+    TypeError
+        If `dtype` is none of `FLOATING`.
+    """
+    if dtype in (float, complex):
+        return "float64" if dtype is float else "complex128"
+    name = getattr(dtype, "__name__", None) or str(dtype).rsplit(".", 1)[-1]
+    if name not in FLOATING:
+        raise TypeError(f"dtype must be float, complex or one of {FLOATING}, not {dtype!r}")
+    return name
+
+
 def normal(rng: np.random.Generator, shape: Sequence[int], dtype: Any, like: Any = None) -> Array:
     """Standard normal numbers (complex ones with unit variance), drawn on the host and moved."""
-    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+    name = floating_name(dtype)
     draw = rng.standard_normal(tuple(shape))
     if name.startswith("complex"):
         draw = (draw + 1j * rng.standard_normal(tuple(shape))) / np.sqrt(2.0)
@@ -533,9 +558,9 @@ def sparse_finite(matrix: Any) -> bool:
     return all_finite(matrix.tocsr().data)
 
 
-def factorisation_errors() -> tuple[type[Exception], ...]:
-    """What the array libraries in use raise when a factorisation does not converge."""
-    found: list[type[Exception]] = [np.linalg.LinAlgError]
+def numerical_errors() -> tuple[type[Exception], ...]:
+    """What overflowing flows and factorisations without convergence raise, on any library."""
+    found: list[type[Exception]] = [FloatingPointError, np.linalg.LinAlgError]
     for xp in set(_NAMESPACES.values()):
         error = getattr(getattr(xp, "linalg", None), "LinAlgError", None)
         if isinstance(error, type) and error not in found:

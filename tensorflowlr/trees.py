@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+_END = object()
+
 
 class Tree:
     """A rooted tree whose leaves are the modes of a tensor.
@@ -52,19 +54,19 @@ class Tree:
         leaves: list[int] = []
         inner: list[list[Any]] = []
         # children before parents without recursion, so that combs of any length work
-        stack: list[tuple[Any, list[Any], Iterator[Any]]] = [(spec, [], iter(spec))]
+        stack: list[tuple[list[Any], Iterator[Any]]] = [([], iter(spec))]
         while stack:
-            node, found, rest = stack[-1]
-            child = next(rest, None)
-            if child is None:
+            found, rest = stack[-1]
+            child = next(rest, _END)
+            if child is _END:
                 if not found:
                     raise ValueError("spec: every nested tuple must hold at least one mode")
                 stack.pop()
                 inner.append(found)
                 if stack:
-                    stack[-1][1].append(("inner", len(inner) - 1))
+                    stack[-1][0].append(("inner", len(inner) - 1))
             elif isinstance(child, (tuple, list)):
-                stack.append((child, [], iter(child)))
+                stack.append(([], iter(child)))
             elif isinstance(child, bool) or not hasattr(child, "__index__"):
                 raise TypeError(f"spec: a mode must be an integer, not {child!r}")
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ class Truncation:
     def __post_init__(self) -> None:
         for name in ("rtol", "atol"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
+            if isinstance(value, bool) or not isinstance(value, numbers.Real):
                 raise TypeError(f"{name} must be a real number, not {value!r}")
             if not math.isfinite(value) or value < 0.0:
                 raise ValueError(f"{name} must be finite and not negative, not {value!r}")
@@ -54,7 +55,7 @@ class Truncation:
             value = getattr(self, name)
             if value is None and name == "max_rank":
                 continue
-            if isinstance(value, bool) or not hasattr(value, "__index__"):
+            if isinstance(value, bool) or not isinstance(value, numbers.Integral):
                 raise TypeError(f"{name} must be a positive integer, not {value!r}")
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value!r}")
@@ -86,8 +87,21 @@ class Truncation:
         round_off
             Relative size below which a singular value counts as zero; by default the
             machine precision times the number of values.
+
+        Raises
+        ------
+        ValueError
+            If the values are not finite, not descending or negative.
         """
         values = to_numpy(singular_values)
+        if values.ndim != 1:
+            raise ValueError(f"singular_values must have one axis, not shape {values.shape}")
+        if not (host.all(host.isfinite(values)) and host.all(values >= 0.0)):
+            raise ValueError("singular_values must be finite and not negative")
+        if host.any(values[1:] > values[:-1]):
+            raise ValueError("singular_values must descend")
+        if tolerance is not None and not tolerance >= 0.0:
+            raise ValueError(f"tolerance must not be negative, not {tolerance!r}")
         if values.size == 0:
             return 0
         if tolerance is None:

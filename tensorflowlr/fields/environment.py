@@ -18,7 +18,7 @@ class Environment(Protocol):
         """The field at a node: the bases below as last updated, those above as in the frame."""
         ...
 
-    def groups(self, nodes: Sequence[int]) -> list[tuple[list[int], Local]]:
+    def groups(self, nodes: Sequence[int]) -> Sequence[tuple[list[int], Local]]:
         """The field at many nodes; those in one group take their centres stacked.
 
         A group of one takes its centre as it is.

@@ -66,8 +66,8 @@ class LinearField:
             if first.tree != operators[0].tree or first.shape != operators[0].shape:
                 raise ValueError("operator: all operators must share one tree and shape")
         for c in coefficients:
-            if not callable(c) and not arrays.host.isfinite(complex(c)):  # type: ignore[arg-type]
-                raise ValueError(f"coefficient must be finite, not {c!r}")
+            if not callable(c):
+                self._at(c, 0.0)
         self.operators = operators
         self.coefficients = coefficients
         self.source = source
@@ -90,7 +90,7 @@ class LinearField:
     @staticmethod
     def _at(coefficient: Any, t: float) -> Any:
         value = coefficient(t) if callable(coefficient) else coefficient
-        number = algebra.checked_scalar(value)
+        number = algebra.checked_scalar(value, "coefficient")
         if number is None:
             raise TypeError(f"coefficient must be a number, not {value!r}")
         return number
@@ -190,7 +190,8 @@ class LinearEnvironment:
 
     def groups(self, nodes: Sequence[int]) -> list[tuple[list[int], LinearLocal]]:
         """Nodes of equal shapes together, their operators stacked into batched products."""
-        tree, found = self.frame.tree, {}
+        tree = self.frame.tree
+        found: dict[Any, list[int]] = {}
         for node in nodes:
             key: Any = node
             if self.field.source is None and not tree.is_leaf(node) and node != tree.root:

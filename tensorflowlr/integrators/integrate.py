@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 import warnings
@@ -187,7 +188,7 @@ def _run(
     if not all(r <= n for r, n in _room(Y)):
         Y = Y.round(Truncation())
     yield StepInfo(targets[0], Y, 0.0, record)
-    for start, end in zip(targets[:-1], targets[1:], strict=True):
+    for start, end in itertools.pairwise(targets):
         # round-off in a quotient must not add a vanishing last step
         count = math.ceil(abs(end - start) / step * (1.0 - 1e-12))
         h, t = math.copysign(step, end - start), start
@@ -197,7 +198,7 @@ def _run(
                 Y_next = method.step(field, t, t_next, Y, record)
                 if not math.isfinite(Y_next.norm()):
                     raise FloatingPointError("the state became NaN or Inf")
-            except (FloatingPointError, *arrays.factorisation_errors()) as error:
+            except arrays.numerical_errors() as error:
                 raise IntegrationError(
                     f"the step from t = {t:g} to {t_next:g} failed: {error}; "
                     "a smaller step may help",

@@ -88,7 +88,7 @@ class ParallelBUG:
         rule, norm = self.rule, Y.norm()
         frame = starting_frame(F, t0, t1 - t0, Y, rule, self.order, self.enrich, record)
         # the rejection looks for doubled ranks: there every direction counts
-        drop = dropped(rule, Y.tree, norm)
+        drop = dropped(rule, Y.tree, norm) if self.reject is None else 0.0
         repeats = 0
         while True:
             with record.move("frame"):

@@ -34,8 +34,6 @@ def assemble(
     for i, child in enumerate(below):
         if coefficients[child] is None or not coefficients[child].shape[0]:
             continue
-        if core is evolved:
-            core = core + 0.0
         where = [slice(0, n) for n in old]
         where[i] = slice(old[i], None)
         core[(*where, slice(None))] = multiply(frame.outer[child], coefficients[child], i)

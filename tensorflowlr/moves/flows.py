@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, namespace
 
-
 # a Taylor series that needs more terms is cheaper in two halves
 MAX_TERMS = 30
 
@@ -86,19 +85,23 @@ class Exponential:
 
     def __call__(self, local: Local, t0: float, t1: float, start: Array) -> Array:
         apply, slope = _affine(local, t0, t1, start)
-        h, limit = t1 - t0, self.tol * arrays.norm(start)
+        h = t1 - t0
         term = slope * h
         total, largest = start + term, 0.0
+        # a source may be all there is, and single precision cannot reach every tolerance
+        limit = max(self.tol, 100.0 * arrays.epsilon(start)) * max(
+            arrays.norm(start), arrays.norm(term)
+        )
         for k in range(2, MAX_TERMS):
             size = arrays.norm(term)
+            if not size < float("inf"):
+                raise FloatingPointError("a flow returned NaN or Inf")
             largest = max(largest, size)
             if size <= limit:
                 # terms that grew before they fell have cancelled: too long a step
                 if largest * arrays.epsilon(start) * 10.0 > limit > 0.0 and h != 0.0:
                     break
                 return total
-            if not size < float("inf"):
-                raise FloatingPointError("a flow returned NaN or Inf")
             term = apply(term) * (h / k)
             total = total + term
         middle = 0.5 * (t0 + t1)
@@ -138,8 +141,10 @@ class Krylov:
         return self(local, middle, t1, self(local, t0, middle, start))
 
     def _phi(self, apply: Any, slope: Array, h: float) -> Array | None:
-        """h φ₁(hA) slope, or None where the largest space does not reach the tolerance."""
+        """The increment h φ₁(hA) slope, or None where the largest space does not reach the tolerance."""
         xp, size = namespace(slope), arrays.norm(slope)
+        if not size < float("inf"):
+            raise FloatingPointError("a flow returned NaN or Inf")
         if size == 0.0:
             return slope
         basis = [xp.reshape(slope, (-1,)) * (1.0 / size)]
@@ -153,12 +158,11 @@ class Krylov:
                 vector = vector - projection @ known
                 for i, value in enumerate(arrays.to_numpy(projection).tolist()):
                     entries[i, m - 1] = entries.get((i, m - 1), 0.0) + value
-            rest = arrays.norm(vector)
+            rest = entries[m, m - 1] = arrays.norm(vector)
             # the last column makes expm of this matrix return h φ₁ of the leading block
             small = arrays.zeros((m + 2, m + 2), slope)
             for (i, j), value in entries.items():
                 small[i, j] = h * value
-            small[m, m - 1] = h * rest
             small[0, m + 1] = h
             result = arrays.expm(small)[: m + 1, m + 1]
             error = abs(complex(result[m])) / max(arrays.norm(result[:m]), 1e-300)

@@ -10,7 +10,7 @@ leading left singular vectors, in the coordinates of the children's slots, are t
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, host
 from tensorflowlr.operators import leaf
+from tensorflowlr.tensors import algebra, construct
 from tensorflowlr.trees import Tree
 from tensorflowlr.truncation import Truncation
 
@@ -86,9 +87,8 @@ def checked_terms(
     """The terms with their matrices interned, equal products added up."""
     labels = [_Labels() for _ in range(tree.modes)]
     merged: dict[Key, complex] = {}
-    count = 0
-    for number, term in enumerate(terms):
-        count += 1
+    given = []
+    for number, term in enumerate(construct.checked_list(terms, "terms")):
         try:
             coefficient, factors = term
         except (TypeError, ValueError):
@@ -97,24 +97,28 @@ def checked_terms(
             ) from None
         if not isinstance(factors, Mapping):
             raise TypeError(f"terms[{number}][1] must map modes to matrices, not {factors!r}")
-        value = complex(coefficient)
-        if not host.isfinite(value):
-            raise ValueError(f"terms[{number}][0] must be finite, not {coefficient!r}")
+        value = algebra.checked_scalar(coefficient, f"terms[{number}][0]")
+        if value is None:
+            raise TypeError(f"terms[{number}][0] must be a number, not {coefficient!r}")
         key = []
-        for mode in sorted(factors):
-            if not hasattr(mode, "__index__") or not 0 <= mode < tree.modes:
+        for mode in factors:
+            whole = hasattr(mode, "__index__") and not isinstance(mode, bool)
+            if not whole or not 0 <= mode < tree.modes:
                 raise ValueError(
                     f"terms[{number}]: a mode must be in 0 … {tree.modes - 1}, not {mode!r}"
                 )
+        for mode in sorted(factors):
             name = f"terms[{number}][1][{mode}]"
             matrix = leaf.checked_matrix(factors[mode], shape[mode], name)
+            if not arrays.is_sparse(matrix):
+                given.append(matrix)
             label, factor = labels[mode].find(matrix)
             value *= factor
             if label >= 0:
                 key.append((int(mode), label))
         merged[tuple(key)] = merged.get(tuple(key), 0.0) + value
-    if not count:
-        raise ValueError("terms must hold at least one term")
+    if given:
+        arrays.check_together(given, "terms")
     return [(c, key) for key, c in merged.items()], labels
 
 
@@ -123,46 +127,66 @@ def compile_terms(
 ) -> tuple[list[list[Any]], list[Array]]:
     """Leaf matrices per mode and the coefficient cores of the inner nodes, on the host."""
     compiled, labels = checked_terms(terms, tree, shape)
-    below = [set(modes) for modes in tree.leaves_below]
     nodes: list[_Node] = []
     leaves: list[list[Any]] = []
     cores: list[Array] = []
+    # per node, the parts below it of the terms that end at or above it
+    inside: list[dict[int, Key]] = [{} for _ in tree.nodes]
+    ended = [0] * len(tree.nodes)
+    for number, (_, key) in enumerate(compiled):
+        for factor in key:
+            inside[factor[0]][number] = (factor,)
     for node in tree.nodes:
-        split = [_split(key, below[node]) for _, key in compiled]
-        open_terms = [
-            (c, inside, outside)
-            for (c, _), (inside, outside) in zip(compiled, split, strict=True)
-            if inside and outside
-        ]
-        done = [(c, key) for (c, key), (i, o) in zip(compiled, split, strict=True) if i and not o]
-        idle = any(not inside for inside, _ in split)
-        children = [nodes[c] for c in tree.children[node]]
+        below = tree.children[node]
+        for child in below:
+            ended[node] += ended[child]
+            for number, part in inside[child].items():
+                if len(part) == len(compiled[number][1]):
+                    ended[node] += 1
+                else:
+                    inside[node][number] = inside[node].get(number, ()) + part
+        children = [nodes[c] for c in below]
         if node == tree.root:
-            cores.append(_root(compiled, tree, children))
+            cores.append(_root(compiled, inside, tree, children))
             break
+        open_terms: list[tuple[complex, Key, Key]] = []
+        done: list[int] = []
+        for number, part in inside[node].items():
+            coefficient, key = compiled[number]
+            if len(part) == len(key):
+                done.append(number)
+            else:
+                rest = tuple(f for f in key if f not in part)
+                open_terms.append((coefficient, part, rest))
         made = _Node()
         columns: list[Array] = []
         if children:
             dims = tuple(c.size for c in children)
-            parts = {inside: _product(inside, node, tree, children) for _, inside, _ in open_terms}
+            pieces = {
+                part: [inside[c].get(number, ()) for c in below]
+                for number, part in inside[node].items()
+            }
+            parts = {
+                part: _kron([c.of(p) for c, p in zip(children, pieces[part], strict=True)])
+                for _, part, _ in open_terms
+            }
         else:
-            used = len(labels[node].hosts)
-            dims = (used,)
-            parts = {((node, p),): host.eye(used)[p] for p in range(used)}
-        if idle:
+            dims = (len(labels[node].hosts),)
+            parts = {((node, p),): host.eye(dims[0])[p] for p in range(dims[0])}
+        if len(compiled) > len(inside[node]) + ended[node]:
             made.identity = len(columns)
             columns.append(
                 _kron([c.unit(c.identity) for c in children]) if children else host.zeros(dims)
             )
-        if done:
+        if done or ended[node]:
             made.finished = len(columns)
-            columns.append(_finished(done, node, tree, children, parts, dims))
+            columns.append(_finished(done, compiled, inside, node, tree, children, parts))
         made.first_open = len(columns)
         basis = _open_basis(open_terms, parts, dims, rule)
         columns.extend(basis.T)
         made.size = len(columns)
-        for _, inside, _ in open_terms:
-            made.vectors[inside] = host.conj(basis.T) @ parts[inside]
+        for _, part, _ in open_terms:
+            made.vectors[part] = host.conj(basis.T) @ parts[part]
         nodes.append(made)
         stacked = host.stack(columns, axis=-1)
         if children:
@@ -172,13 +196,6 @@ def compile_terms(
     return leaves, [_real_if_possible(c) for c in cores]
 
 
-def _split(key: Key, inside: set[int]) -> tuple[Key, Key]:
-    return (
-        tuple(f for f in key if f[0] in inside),
-        tuple(f for f in key if f[0] not in inside),
-    )
-
-
 def _kron(vectors: Sequence[Array]) -> Array:
     result = vectors[0]
     for vector in vectors[1:]:
@@ -186,44 +203,45 @@ def _kron(vectors: Sequence[Array]) -> Array:
     return result
 
 
-def _product(key: Key, node: int, tree: Tree, children: Sequence[_Node]) -> Array:
-    sets = [set(tree.leaves_below[c]) for c in tree.children[node]]
-    return _kron([c.of(_split(key, s)[0]) for c, s in zip(children, sets, strict=True)])
-
-
 def _finished(
-    done: Sequence[Term],
+    done: Sequence[int],
+    compiled: Sequence[Term],
+    inside: Sequence[dict[int, Key]],
     node: int,
     tree: Tree,
     children: Sequence[_Node],
     parts: dict[Key, Array],
-    dims: tuple[int, ...],
 ) -> Array:
-    """The sum of all terms that end below `node`, in its children's slots."""
+    """The sum of all terms that end at or below `node`, in its children's slots."""
     if not children:
-        return sum(c * parts[key] for c, key in done)
-    total = host.zeros(host.prod(host.asarray(dims)), dtype=complex)
+        return sum(compiled[n][0] * parts[inside[node][n]] for n in done)
+    size = math.prod(c.size for c in children)
+    total = host.zeros(size, dtype=complex)
     for i, child in enumerate(children):
         if child.finished >= 0:
             total += _kron([
                 c.unit(c.finished if i == j else c.identity) for j, c in enumerate(children)
             ])
-    sets = [set(tree.leaves_below[c]) for c in tree.children[node]]
-    for coefficient, key in done:
-        pieces = [_split(key, s)[0] for s in sets]
-        if sum(1 for p in pieces if p) > 1:
-            total += coefficient * _kron([c.of(p) for c, p in zip(children, pieces, strict=True)])
+    for number in done:
+        pieces = [inside[c].get(number, ()) for c in tree.children[node]]
+        total += compiled[number][0] * _kron(
+            [c.of(p) for c, p in zip(children, pieces, strict=True)]
+        )
     return total
 
 
-def _root(compiled: Sequence[Term], tree: Tree, children: Sequence[_Node]) -> Array:
-    dims = tuple(c.size for c in children)
-    done = [(c, key) for c, key in compiled if key]
-    total = _finished(done, tree.root, tree, children, {}, dims)
+def _root(
+    compiled: Sequence[Term],
+    inside: Sequence[dict[int, Key]],
+    tree: Tree,
+    children: Sequence[_Node],
+) -> Array:
+    done = list(inside[tree.root])
+    total = _finished(done, compiled, inside, tree.root, tree, children, {})
     for coefficient, key in compiled:
         if not key:
             total = total + coefficient * _kron([c.unit(c.identity) for c in children])
-    return host.reshape(total, dims)
+    return host.reshape(total, tuple(c.size for c in children))
 
 
 def _open_basis(
@@ -267,8 +285,3 @@ def _leaf_matrices(stacked: Array, labels: _Labels, identity: int, size: int) ->
 
 def _real_if_possible(core: Array) -> Array:
     return host.ascontiguousarray(core.real) if not host.any(core.imag) else core
-
-
-def used_kinds(leaves: Sequence[Sequence[Any]]) -> set[str]:
-    """The kinds of leaf matrices that occur."""
-    return {leaf.kind(m) for m in itertools.chain.from_iterable(leaves)}

@@ -7,6 +7,7 @@ from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, host, namespace
+from tensorflowlr.tensors import construct
 
 Matrix = Any
 
@@ -25,7 +26,7 @@ def checked_matrix(value: Any, size: int, name: str) -> Matrix:
     if arrays.is_sparse(value):
         matrix, finite = value.tocsr(), arrays.sparse_finite(value)
     else:
-        matrix = arrays.asarray(value)
+        matrix = construct.checked_array(value, name)
         finite = arrays.all_finite(matrix)
     if tuple(matrix.shape) not in ((size, size), (size,)):
         raise ValueError(

@@ -34,6 +34,8 @@ class TreeOperator:
     {0: 3, 1: 3}
     """
 
+    __array_ufunc__ = None
+
     def __init__(
         self, tree: Tree, leaf_matrices: Sequence[Sequence[Any]], cores: Sequence[Array]
     ) -> None:
@@ -74,7 +76,7 @@ class TreeOperator:
         For a pair interaction the bonds are at most the numerical ranks of the coupling
         matrix's off-diagonal blocks plus 2 (arXiv 2405.09952, section 4).
         """
-        shape = tuple(int(n) for n in shape)
+        shape = construct.checked_shape(shape)
         tree = construct.checked_tree(tree, len(shape))
         rule = DEFAULT_RULE if rule is None else construct.checked_rule(rule)
         return cls(tree, *compile_terms(terms, tree, shape, rule))
@@ -113,7 +115,8 @@ class TreeOperator:
 
     def _overlap(self, left: Any, left_cores: Any, right: Any, right_cores: Any) -> complex:
         below = [
-            host.asarray([[leaf.frobenius(a, b) for b in second] for a in first])
+            # the mean over the diagonal entries: sums over a thousand modes would overflow
+            host.asarray([[leaf.frobenius(a, b) / a.shape[0] for b in second] for a in first])
             for first, second in zip(left, right, strict=True)
         ]
         for i, (a, b) in enumerate(zip(left_cores, right_cores, strict=True)):
@@ -150,9 +153,13 @@ class TreeOperator:
 
         Raises
         ------
+        TypeError
+            If `Y` is no tree tensor.
         ValueError
             Naming both trees or both shapes.
         """
+        if not isinstance(Y, TreeTensor):
+            raise TypeError(f"Y must be a TreeTensor, not {type(Y).__name__}")
         if self.tree != Y.tree:
             raise ValueError(f"the operator lives on {self.tree}, the tensor on {Y.tree}")
         if self.shape != Y.shape:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 from tensorflowlr.fields import LinearField
@@ -29,4 +30,6 @@ class Problem:
     field: LinearField
     start: TreeTensor
     span: tuple[float, float]
-    observe: Mapping[str, Callable[[float, TreeTensor], Any]] = field(default_factory=dict)
+    observe: Mapping[str, Callable[[float, TreeTensor], Any]] = dataclass_field(
+        default_factory=dict
+    )

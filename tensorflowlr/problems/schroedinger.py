@@ -25,8 +25,8 @@ def discrete_schroedinger(
     """Y' = -i (D Y + Y Dᵀ + V Y Vᵀ), as in arXiv 2104.05247, section 5.
 
     D = tridiag(-1, 2, -1) / 2, V = diag(1 - cos x_j), x_j = (2π/N)(-N/2 + j). The start is
-    U S Vᵀ with random orthonormal U, V and S = diag(10^-i), i = 1 … N, of norm one, cut to
-    the given rank.
+    U S Vᵀ with U, V from the QR of matrices uniform in [0, 1) and S = diag(10^-i),
+    i = 1 … N, of norm one, cut to the given rank.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def discrete_schroedinger(
         tree, (points, points),
     )
     draw = arrays.default_rng(rng)
-    bases = [arrays.qr(draw.standard_normal((points, points)))[0] for _ in range(2)]
+    bases = [arrays.qr(draw.random((points, points)))[0] for _ in range(2)]
     weights = host.asarray([10.0 ** -(i + 1) for i in range(points)])
     weights = weights / host.linalg.vector_norm(weights)
     start = LowRankMatrix(bases[0], host.diag(weights), bases[1])

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 Cores = Sequence[Array]
 
 
-def checked_scalar(value: Any) -> float | complex | None:
-    """`value` as a Python number, or None where it is none."""
+def checked_scalar(value: Any, name: str = "the factor") -> float | complex | None:
+    """`value` as a finite Python number, or None where it is none; `name` is for messages."""
     if isinstance(value, bool) or not (
         isinstance(value, numbers.Number) or getattr(value, "shape", None) == ()
     ):
         return None
-    number = complex(value)  # type: ignore[arg-type]
+    number = complex(value)
     if number != number or abs(number) == float("inf"):
-        raise ValueError(f"a tensor cannot be scaled by {value!r}: the factor must be finite")
+        raise ValueError(f"{name} must be finite, not {value!r}")
     return number.real if number.imag == 0.0 and not isinstance(value, complex) else number
 
 

@@ -30,9 +30,16 @@ def checked_rule(rule: Any) -> Truncation:
     return rule
 
 
-def checked_array(value: Any, name: str) -> Array:
-    """`value` as a floating array of finite entries."""
-    array = arrays.asarray(value)
+def checked_array(value: Any, name: str, like: Array | None = None) -> Array:
+    """`value` as a floating array of finite entries, placed as `like` where that is given."""
+    try:
+        array = arrays.asarray(value, like=like)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of numbers: {error}") from None
+    if arrays.dtype_name(array) not in arrays.FLOATING:
+        raise TypeError(
+            f"{name} must be of dtype {', '.join(arrays.FLOATING)}, not {array.dtype}"
+        )
     if array.ndim == 0:
         raise ValueError(f"{name} must have at least one axis, not none")
     if 0 in array.shape:
@@ -42,11 +49,44 @@ def checked_array(value: Any, name: str) -> Array:
     return array
 
 
-def checked_cores(tree: Any, cores: Sequence[Array]) -> tuple[Array, ...]:
-    """The cores, if they fit the tree and one another."""
+def checked_list(values: Any, name: str) -> list[Any]:
+    """`values` as a list of at least one entry."""
+    try:
+        found = list(values)
+    except TypeError:
+        raise TypeError(f"{name} must be a sequence, not {type(values).__name__}") from None
+    if not found:
+        raise ValueError(f"{name} must have at least one entry")
+    return found
+
+
+def checked_shape(shape: Any) -> tuple[int, ...]:
+    """`shape` as a tuple of positive integers."""
+    sizes = checked_list(shape, "shape")
+    for i, n in enumerate(sizes):
+        if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:
+            raise ValueError(f"shape[{i}] must be a positive integer, not {n!r}")
+    return tuple(int(n) for n in sizes)
+
+
+def checked_like(like: Any) -> Array:
+    """The array that stands for a library and device: `like` itself, or a tensor's core."""
+    target = like.cores[-1] if hasattr(like, "cores") else like
+    if not arrays.is_array(target):
+        raise TypeError(f"like must be an array or a tree tensor, not {type(like).__name__}")
+    return target
+
+
+def checked_cores(
+    tree: Any, cores: Sequence[Array], names: Sequence[str] | None = None
+) -> tuple[Array, ...]:
+    """The cores, if they fit the tree and one another; `names` are for the messages."""
     if not isinstance(tree, Tree):
         raise TypeError(f"tree must be a tlr.Tree, not {type(tree).__name__}")
-    cores = [checked_array(c, f"cores[{i}]") for i, c in enumerate(cores)]
+    cores = checked_list(cores, "cores")
+    if names is None:
+        names = [f"cores[{i}]" for i in range(len(cores))]
+    cores = [checked_array(c, name) for c, name in zip(cores, names, strict=True)]
     if len(cores) != len(tree.nodes):
         raise ValueError(f"cores: {tree} has {len(tree.nodes)} nodes, not {len(cores)}")
     arrays.check_together(cores, "cores")
@@ -61,7 +101,7 @@ def checked_cores(tree: Any, cores: Sequence[Array]) -> tuple[Array, ...]:
         if len(got) != order or got[: len(below)] != wanted:
             shape = (*wanted, "r") if below and node != tree.root else wanted or ("n", "r")
             text = "(" + ", ".join(map(str, shape)) + ")"
-            raise ValueError(f"cores[{node}] must have shape {text}, not {got}")
+            raise ValueError(f"{names[node]} must have shape {text}, not {got}")
     return tuple(cores)
 
 
@@ -70,11 +110,7 @@ def product(vectors: Sequence[Array], tree: Tree) -> list[Array]:
     first = next((v for v in vectors if arrays.is_array(v)), None)
     columns = []
     for i, vector in enumerate(vectors):
-        if arrays.is_array(vector) or first is None or arrays.is_numpy(first):
-            vector = arrays.asarray(vector)
-        else:
-            vector = arrays.asarray(vector, like=first)
-        vector = checked_array(vector, f"vectors[{i}]")
+        vector = checked_array(vector, f"vectors[{i}]", None if arrays.is_array(vector) else first)
         if vector.ndim != 1:
             raise ValueError(f"vectors[{i}] must have one axis, not shape {tuple(vector.shape)}")
         columns.append(vector)
@@ -100,6 +136,8 @@ def feasible_ranks(tree: Tree, shape: Sequence[int], rank: int | Mapping[int, in
     """The wanted ranks, lowered to what the sizes around each edge allow."""
     wanted = []
     for node in tree.edges:
+        if isinstance(rank, Mapping) and node not in rank:
+            raise ValueError(f"rank must name every edge, but edge {node} is missing")
         value = rank[node] if isinstance(rank, Mapping) else rank
         if isinstance(value, bool) or not hasattr(value, "__index__"):
             raise TypeError(f"rank must be a positive integer, not {value!r}")
@@ -128,11 +166,8 @@ def random(
     like: Any,
 ) -> list[Array]:
     """Gaussian cores of feasible ranks."""
-    for i, n in enumerate(shape):
-        if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:
-            raise ValueError(f"shape[{i}] must be a positive integer, not {n!r}")
     ranks = feasible_ranks(tree, shape, rank)
-    target = like.cores[-1] if hasattr(like, "cores") else like
+    target = None if like is None else checked_like(like)
     cores = []
     for node in tree.nodes:
         below = tree.children[node]

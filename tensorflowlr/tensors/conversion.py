@@ -6,6 +6,7 @@ from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import namespace
+from tensorflowlr.tensors import construct
 from tensorflowlr.tensors.shapes import TensorTrain, TuckerTensor, train_cores
 from tensorflowlr.tensors.tree_tensor import TreeTensor
 from tensorflowlr.trees import Tree
@@ -59,7 +60,7 @@ def from_tensorly(obj: Any, *, tree: Tree | None = None) -> TreeTensor:
         return TensorTrain(list(obj.factors))
     factors = [arrays.asarray(f) for f in obj.factors]
     weights = arrays.asarray(obj.weights, like=factors[0], dtype=factors[0].dtype)
-    tree = tree or Tree.balanced(len(factors))
+    tree = construct.checked_tree(tree or Tree.balanced(len(factors)), len(factors))
     rank = int(factors[0].shape[1])
     xp = namespace(factors[0])
     cores = list(factors)

@@ -116,7 +116,7 @@ def edge_bases(
     found: list[EdgeBasis | None] = [None] * len(cores)
     dropped, capped = 0.0, False
 
-    def choose(basis: Array, values: list[float], count: bool) -> EdgeBasis:
+    def choose(basis: Array, values: list[float]) -> EdgeBasis:
         nonlocal budget, left, dropped, capped
         share = math.sqrt(budget / max(left, 1))
         floor = noise / values[0] if values[0] > 0.0 else 1.0
@@ -125,10 +125,9 @@ def edge_bases(
         tail = math.fsum(s * s for s in values[rank:])
         if rank < wanted:
             capped = True
-        if count:
-            dropped += tail
-            budget = max(budget - min(tail, share * share), 0.0)
-            left -= 1
+        dropped += tail
+        budget = max(budget - min(tail, share * share), 0.0)
+        left -= 1
         carried = rank if rank < wanted else max(rank, kept(values, carry, floor))
         return EdgeBasis(basis[:, :carried], values[:carried], rank)
 
@@ -139,11 +138,11 @@ def edge_bases(
             if len(below) == 2:
                 u, s, vh = svd(root)
                 values = to_numpy(s).tolist()
-                found[below[0]] = choose(u, values, True)
+                first = choose(u, values)
                 # both edges below a binary root separate the same halves
-                second = choose(vh.mT, values, False)
-                rank = found[below[0]].rank  # type: ignore[union-attr]
-                found[below[1]] = EdgeBasis(second.basis, second.singular_values, rank)
+                second = vh.mT[:, : len(first.singular_values)]
+                found[below[0]] = first
+                found[below[1]] = EdgeBasis(second, first.singular_values, first.rank)
                 continue
             centre = xp.reshape(root, (*root.shape, 1))
         elif found[node] is None:
@@ -159,7 +158,7 @@ def edge_bases(
             if rows.shape[0] > 2 * rows.shape[1]:
                 rows = triangle(rows)
             _, s, vh = svd(rows)
-            found[child] = choose(vh.mT, to_numpy(s).tolist(), True)
+            found[child] = choose(vh.mT, to_numpy(s).tolist())
     return found, Discarded(math.sqrt(dropped), capped)
 
 

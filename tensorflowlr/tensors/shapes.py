@@ -10,6 +10,14 @@ from tensorflowlr.tensors.tree_tensor import TreeTensor
 from tensorflowlr.trees import Tree
 
 
+def _own_tree(cls: type, tree: Tree | None, own: Tree) -> Tree:
+    if tree is None:
+        return own
+    if construct.checked_tree(tree, own.modes) != own:
+        raise ValueError(f"tree of a {cls.__name__} must be {own}, not {tree}")
+    return own
+
+
 class LowRankMatrix(TreeTensor):
     """A matrix Y = U S Vᵀ (V is not conjugated): a tree of two leaves.
 
@@ -31,8 +39,12 @@ class LowRankMatrix(TreeTensor):
         super().__init__(Tree.matrix(), (U, V, S))
 
     @classmethod
+    def _core_names(cls, cores: Sequence[Array]) -> Sequence[str]:
+        return ("U", "V", "S")
+
+    @classmethod
     def _tree_for(cls, tree: Tree | None, modes: int) -> Tree:
-        return construct.checked_tree(tree or Tree.matrix(), modes)
+        return _own_tree(cls, tree, construct.checked_tree(Tree.matrix(), modes))
 
     @property
     def U(self) -> Array:
@@ -64,11 +76,16 @@ class TuckerTensor(TreeTensor):
     __slots__ = ()
 
     def __init__(self, core: Array, factors: Sequence[Array]) -> None:
+        factors = construct.checked_list(factors, "factors")
         super().__init__(Tree.tucker(len(factors)), (*factors, core))
 
     @classmethod
+    def _core_names(cls, cores: Sequence[Array]) -> Sequence[str]:
+        return [*(f"factors[{i}]" for i in range(len(cores) - 1)), "core"]
+
+    @classmethod
     def _tree_for(cls, tree: Tree | None, modes: int) -> Tree:
-        return construct.checked_tree(tree or Tree.tucker(modes), modes)
+        return _own_tree(cls, tree, Tree.tucker(modes))
 
     @property
     def core(self) -> Array:
@@ -100,8 +117,7 @@ class TensorTrain(TreeTensor):
     __slots__ = ()
 
     def __init__(self, cores: Sequence[Array]) -> None:
-        if not len(cores):
-            raise ValueError("cores must hold at least one array")
+        cores = construct.checked_list(cores, "cores")
         check_together([construct.checked_array(c, f"cores[{k}]")
                         for k, c in enumerate(cores)], "cores")
         tree, made = construct.stored_train(cores)
@@ -109,7 +125,7 @@ class TensorTrain(TreeTensor):
 
     @classmethod
     def _tree_for(cls, tree: Tree | None, modes: int) -> Tree:
-        return construct.checked_tree(tree or Tree.train(modes), modes)
+        return _own_tree(cls, tree, Tree.train(modes))
 
     @property
     def train_cores(self) -> list[Array]:

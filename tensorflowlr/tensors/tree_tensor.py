@@ -44,7 +44,8 @@ class TreeTensor:
     ((4, 5), {0: 2, 1: 2})
     """
 
-    __array_priority__ = 100.0
+    # NumPy would else multiply entry by entry, into an array of tensors
+    __array_ufunc__ = None
     __slots__ = ("_cores", "_orthonormal", "_tree")
 
     _tree: Tree
@@ -53,7 +54,7 @@ class TreeTensor:
 
     def __init__(self, tree: Tree, cores: Sequence[Array]) -> None:
         self._tree, self._orthonormal = tree, False
-        self._cores = construct.checked_cores(tree, cores)
+        self._cores = construct.checked_cores(tree, cores, self._core_names(cores))
 
     @classmethod
     def trusted(cls, tree: Tree, cores: Sequence[Array], *, orthonormal: bool = False) -> Self:
@@ -61,6 +62,11 @@ class TreeTensor:
         made = object.__new__(cls)
         made._tree, made._cores, made._orthonormal = tree, tuple(cores), orthonormal
         return made
+
+    @classmethod
+    def _core_names(cls, cores: Sequence[Array]) -> Sequence[str] | None:
+        """What the cores are called in messages."""
+        return None
 
     def _like(self, cores: Sequence[Array], orthonormal: bool = False) -> Self:
         return type(self).trusted(self._tree, cores, orthonormal=orthonormal)
@@ -112,7 +118,7 @@ class TreeTensor:
         >>> up.norm()
         1.0
         """
-        vectors = list(vectors)
+        vectors = construct.checked_list(vectors, "vectors")
         tree = cls._tree_for(tree, len(vectors))
         return cls.trusted(tree, construct.product(vectors, tree), orthonormal=True)
 
@@ -144,6 +150,7 @@ class TreeTensor:
         like
             An array whose library and device the result shall have.
         """
+        shape = construct.checked_shape(shape)
         tree = cls._tree_for(tree, len(shape))
         cores = construct.random(tree, shape, rank, arrays.default_rng(rng), dtype, like)
         made = orthogonalize(tree, cores)
@@ -248,18 +255,24 @@ class TreeTensor:
         return self._like([arrays.conj(c) for c in self._cores], self._orthonormal)
 
     def astype(self, dtype: Any) -> Self:
-        """The same tensor with another floating dtype (a name, Python or library dtype)."""
+        """The same tensor with another floating dtype (a name, Python or library dtype).
+
+        Raises
+        ------
+        TypeError
+            If `dtype` is no floating one, or a complex tensor would become real.
+        """
         xp = arrays.namespace(self._cores[-1])
-        name = dtype if isinstance(dtype, str) else None
-        wanted = arrays.dtype_like(dtype, self._cores[-1]) if (
-            name or isinstance(dtype, type)) else dtype
+        wanted = arrays.dtype_like(arrays.floating_name(dtype), self._cores[-1])
         if wanted == self.dtype:
             return self
+        if arrays.is_complex(self._cores[-1]) and xp.isdtype(wanted, "real floating"):
+            raise TypeError(f"dtype must be complex for a complex tensor, not {dtype!r}")
         return self._like([xp.astype(c, wanted) for c in self._cores], self._orthonormal)
 
     def to(self, *, like: Any) -> Self:
         """The same tensor on the array library and device of `like` (array or tensor)."""
-        target = like.cores[-1] if hasattr(like, "cores") else like
+        target = construct.checked_like(like)
         moved = [
             arrays.asarray(c, like=target, dtype=arrays.dtype_like(arrays.dtype_name(c), target))
             for c in self._cores
