@@ -362,7 +362,7 @@ def floating_name(dtype: Any) -> str:
     TypeError
         If `dtype` is none of `FLOATING`.
     """
-    if dtype in (float, complex):
+    if dtype is float or dtype is complex:
         return "float64" if dtype is float else "complex128"
     name = getattr(dtype, "__name__", None) or str(dtype).rsplit(".", 1)[-1]
     if name not in FLOATING:

@@ -116,6 +116,7 @@ class CallableLocal:
         del t
 
     def __call__(self, t: float, centre: Array) -> Array:
+        """The derivative of the centre at time t."""
         frame, node = self.environment.frame, self.node
         value = self.environment.field.evaluate(t, prolong(frame, node, centre, self.bases))
         made = restrict(frame, node, value, self.bases)

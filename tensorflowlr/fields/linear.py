@@ -254,6 +254,7 @@ class LinearLocal:
         return lambda x: self._linear(t, x)
 
     def __call__(self, t: float, centre: Array) -> Array:
+        """The derivative of the centre at time t."""
         value = self._linear(t, centre)
         if self.moving:
             source = self.environment.field.source_at(t, self.environment._like())

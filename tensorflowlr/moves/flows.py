@@ -141,7 +141,7 @@ class Krylov:
         return self(local, middle, t1, self(local, t0, middle, start))
 
     def _phi(self, apply: Any, slope: Array, h: float) -> Array | None:
-        """The increment h φ₁(hA) slope, or None where the largest space does not reach the tolerance."""
+        """The increment h φ₁(hA) slope, or None where no space reaches the tolerance."""
         xp, size = namespace(slope), arrays.norm(slope)
         if not size < float("inf"):
             raise FloatingPointError("a flow returned NaN or Inf")
