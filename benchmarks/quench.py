@@ -18,6 +18,7 @@ import os
 import statistics
 import subprocess
 import sys
+from typing import Any
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"
@@ -99,7 +100,7 @@ def one(length: int, case: str, measure_share: bool) -> dict[str, object]:
     solution = run()
     cpu = solution.stats["cpu_seconds"]
     result: dict[str, object] = {
-        "benchmark": "quench", "L": length, "case": case, "method": repr(method.__class__.__name__),
+        "benchmark": "quench", "L": length, "case": case, "method": type(method).__name__,
         "order": order, "steps": count, "atol": atol,
         "cpu_s": round(cpu, 4), "cpu_ms_per_step": round(1e3 * cpu / count, 3),
         "max_rank": int(solution.max_ranks.max()),
@@ -172,8 +173,8 @@ class Meter:
         return {"lapack_share": round(self.lapack / cpu, 3), "product_share": round(total / cpu, 3)}
 
 
-def child(arguments: list[str], python: str = sys.executable, code: str | None = None) -> dict:
-    """A case in a process of its own, so that its peak memory is its own."""
+def child(arguments: list[str], python: str = sys.executable, code: str | None = None) -> Any:
+    """A case or reference in a process of its own, so that its peak memory is its own."""
     command = [python, "-c", code, *arguments] if code else [python, __file__, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -186,13 +187,18 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--quimb", metavar="PYTHON", help="an interpreter that has quimb")
     parser.add_argument("--child", metavar="CASE", help=argparse.SUPPRESS)
+    parser.add_argument("--exact", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--share", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.exact:
+        print(exact(options.lengths[0]))
+        return
     if options.child:
         print(json.dumps(one(options.lengths[0], options.child, options.share)))
         return
     for length in options.lengths:
-        reference = exact(length) if length <= 16 else None
+        # in a process of its own: a child's peak memory counts what its parent held
+        reference = child([str(length), "--exact"]) if length <= 16 else None
         runs: dict[str, list[dict]] = {case: [] for case in CASES}
         peer: list[dict] = []
         for _ in range(options.repeat):

@@ -14,7 +14,7 @@ from tensorflowlr.moves.assemble import assemble_all
 from tensorflowlr.moves.augment import augment
 from tensorflowlr.moves.frame import Frame, build_frame, complete_nodes, frame_of
 from tensorflowlr.tensors import TreeTensor
-from tensorflowlr.tensors.rounding import edge_bases
+from tensorflowlr.tensors.rounding import edge_bases, orthogonalize
 from tensorflowlr.truncation import Truncation
 
 # of the truncation tolerance, what directions left out of a basis may weigh together
@@ -35,16 +35,28 @@ def range_frame(Y: TreeTensor, derivative: TreeTensor, tolerance: float) -> Fram
     """
     tree = Y.tree
     drop = tolerance / math.sqrt(len(tree.edges))
-    made = derivative.orthogonalize()
     complete = complete_nodes(tree, Y.cores)
-    weights, _ = edge_bases(tree, made.cores, Truncation(), tolerance=tolerance, skip=complete)
+    cores = list(derivative.cores)
+    for node in tree.edges:
+        if complete[node]:
+            # Y's basis holds everything here: the derivative is written in it at once
+            own = Y.cores[node]
+            coordinates = adjoint(unfold(own, own.ndim - 1)) @ unfold(cores[node], own.ndim - 1)
+            parent = tree.parent[node]
+            cores[parent] = multiply(cores[parent], coordinates, tree.position[node])
+            cores[node] = own
+    made = orthogonalize(tree, cores, skip=complete)
+    weights, _ = edge_bases(tree, made, Truncation(), tolerance=tolerance, skip=complete)
     bases = list(Y.cores)
     # the coordinates of the derivative's bases in the enriched ones
     mixed: list[Array] = [None] * len(bases)
     for node in tree.nodes:
-        core = made.cores[node]
+        if complete[node]:
+            continue
+        core = made[node]
         for i, child in enumerate(tree.children[node]):
-            core = multiply(core, mixed[child], i)
+            if not complete[child]:
+                core = multiply(core, mixed[child], i)
         if node == tree.root:
             shape = core.shape
             return build_frame(
@@ -52,10 +64,10 @@ def range_frame(Y: TreeTensor, derivative: TreeTensor, tolerance: float) -> Fram
             )
         last = core.ndim - 1
         edge = weights[node]
-        if edge is not None:
-            old = pad(Y.cores[node], (*core.shape[:-1], Y.cores[node].shape[-1]))
-            candidate = multiply(core, edge.weighted[:, : edge.rank].mT, last)
-            bases[node], _ = augment(old, candidate, drop)
+        assert edge is not None
+        old = pad(Y.cores[node], (*core.shape[:-1], Y.cores[node].shape[-1]))
+        candidate = multiply(core, edge.weighted[:, : edge.rank].mT, last)
+        bases[node], _ = augment(old, candidate, drop)
         mixed[node] = adjoint(unfold(bases[node], last)) @ unfold(core, last)
     raise AssertionError("a tree ends at its root")
 

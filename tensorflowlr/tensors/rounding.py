@@ -67,10 +67,17 @@ class Discarded:
     capped: bool
 
 
-def orthogonalize(tree: Tree, cores: Sequence[Array]) -> Cores:
-    """Orthonormal columns at every node but the root, by thin QR from the leaves up."""
+def orthogonalize(
+    tree: Tree, cores: Sequence[Array], *, skip: Sequence[bool] | None = None
+) -> Cores:
+    """Orthonormal columns at every node but the root, by thin QR from the leaves up.
+
+    Nodes marked in `skip`, with all below them, have them already.
+    """
     result = list(cores)
     for node in tree.edges:
+        if skip is not None and skip[node]:
+            continue
         core = result[node]
         q, r = qr(unfold(core, core.ndim - 1))
         xp = namespace(core)

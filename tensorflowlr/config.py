@@ -1,0 +1,330 @@
+"""Runs described by a TOML file: read, checked key by key, and built."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import os
+import tomllib
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tensorflowlr.integrators import AugmentedBUG, ParallelBUG
+from tensorflowlr.moves.flows import Exponential, Krylov, RungeKutta4
+from tensorflowlr.problems import CATALOGUE, Problem
+from tensorflowlr.trees import Tree
+from tensorflowlr.truncation import Truncation
+
+TABLES = ("problem", "method", "truncation", "run", "output")
+METHODS: dict[str, Callable[..., Any]] = {"parallel": ParallelBUG, "augmented": AugmentedBUG}
+FLOWS: dict[str, Callable[..., Any]] = {
+    "runge_kutta4": RungeKutta4, "exponential": Exponential, "krylov": Krylov,
+}
+TREES: dict[str, Callable[..., Tree]] = {
+    "balanced": Tree.balanced, "train": Tree.train, "tucker": Tree.tucker,
+}
+TREE_MAY_BE = (
+    '"balanced", "train", "tucker", nested lists of modes, or a table such as '
+    '{ kind = "train", root = 8 }'
+)
+REFUSED = (TypeError, ValueError, ArithmeticError)
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be: ``table.key: what it was, what it may be``."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run, checked; the tables as the file has them, defaults filled in.
+
+    Attributes
+    ----------
+    problem, method, truncation : mapping of str to value
+        ``problem`` and ``method`` hold ``name`` and the keyword arguments.
+    step, t0, t1 : float
+        Of the table ``run``.
+    save_at : tuple of float or None
+        Of the table ``run``.
+    directory : pathlib.Path
+        Where results go, relative to the current directory.
+    name : str
+        The results' file name, without a suffix.
+    picture : bool
+        Whether a PNG is drawn.
+    source : str
+        The file's text.
+    """
+
+    problem: Mapping[str, Any]
+    method: Mapping[str, Any]
+    truncation: Mapping[str, Any]
+    step: float
+    t0: float
+    t1: float
+    save_at: tuple[float, ...] | None
+    directory: Path
+    name: str
+    picture: bool
+    source: str
+
+    def with_directory(self, directory: str | os.PathLike[str]) -> RunConfig:
+        """The same run with its results elsewhere."""
+        return replace(self, directory=Path(directory))
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """The tables as plain dictionaries, fit for JSON."""
+        return {
+            "problem": dict(self.problem),
+            "method": dict(self.method),
+            "truncation": dict(self.truncation),
+            "run": {
+                "step": self.step, "t0": self.t0, "t1": self.t1,
+                "save_at": None if self.save_at is None else list(self.save_at),
+            },
+            "output": {
+                "directory": str(self.directory), "name": self.name, "picture": self.picture,
+            },
+        }
+
+
+def load_config(path: str | os.PathLike[str]) -> RunConfig:
+    """Read and check a run configuration.
+
+    Parameters
+    ----------
+    path
+        A TOML file with the tables ``problem``, ``method``, ``truncation``, ``run`` and
+        ``output``; `examples/quench.toml` explains each key.
+
+    Raises
+    ------
+    ConfigError
+        In one line: the table and key, what it was and what it may be.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from tensorflowlr.config import load_config
+    >>> text = '''
+    ... problem = { name = "long_range_ising", modes = 4 }
+    ... method = { name = "parallel" }
+    ... run = { step = 0.01 }
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "four.toml")
+    ...     _ = path.write_text(text)
+    ...     config = load_config(path)
+    >>> config.name, config.t1
+    ('four', 1.0)
+    """
+    path = Path(path)
+    try:
+        source = path.read_bytes().decode()
+        tables = tomllib.loads(source)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: lists nested too deeply") from None
+    _known(tables, TABLES, "", "table")
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise ConfigError(f"{name}: must be a table, not {table!r}")
+    run = _checked("run", tables.get("run", {}), {
+        "step": (float, ...), "t0": (float, 0.0), "t1": (float, 1.0), "save_at": (list, None),
+    })
+    if not run["step"] > 0.0:
+        raise ConfigError(f"run.step: must be positive, not {run['step']!r}")
+    if run["t0"] == run["t1"]:
+        raise ConfigError(f"run.t1: must differ from run.t0 = {run['t0']!r}")
+    output = _checked("output", tables.get("output", {}), {
+        "directory": (str, "output"), "name": (str, path.stem), "picture": (bool, True),
+    })
+    name = output["name"]
+    if name in ("", ".", "..") or any(c in name for c in "/\\\0"):
+        raise ConfigError(f"output.name: must be a file name without folders, not {name!r}")
+    return RunConfig(
+        problem=_problem(tables.get("problem", {})),
+        method=_method(tables.get("method", {})),
+        truncation=_checked("truncation", tables.get("truncation", {}), {
+            "rtol": (float, 0.0), "atol": (float, 0.0), "max_rank": (int, None),
+            "min_rank": (int, 1),
+        }),
+        step=run["step"], t0=run["t0"], t1=run["t1"],
+        save_at=_saves(run["save_at"], run["t0"], run["t1"]),
+        directory=Path(output["directory"]), name=name, picture=output["picture"],
+        source=source,
+    )
+
+
+def build(config: RunConfig) -> tuple[Problem, Any]:
+    """The problem and the method of a configuration.
+
+    Raises
+    ------
+    ConfigError
+        If the builder of the problem, the method, its flow or the truncation refuses a
+        value.
+    """
+    arguments = {k: v for k, v in config.problem.items() if k != "name"}
+    if "tree" in arguments:
+        arguments["tree"] = _tree(arguments["tree"], arguments["modes"])
+    with_span = CATALOGUE[config.problem["name"]]
+    problem = _made("problem", with_span, **arguments, span=(config.t0, config.t1))
+    settings = {k: v for k, v in config.method.items() if k not in ("name", "flow")}
+    if "flow" in config.method:
+        flow = dict(config.method["flow"])
+        settings["flow"] = _made("method.flow", FLOWS[flow.pop("name")], **flow)
+    rule = _made("truncation", Truncation, **config.truncation)
+    method = _made("method", METHODS[config.method["name"]], rule, **settings)
+    return problem, method
+
+
+def _problem(table: Mapping[str, Any]) -> dict[str, Any]:
+    name = _named("problem", table, CATALOGUE)
+    hints = typing.get_type_hints(CATALOGUE[name])
+    keys: dict[str, tuple[Any, Any]] = {"name": (str, ...)}
+    for key, parameter in inspect.signature(CATALOGUE[name]).parameters.items():
+        default = ... if parameter.default is parameter.empty else parameter.default
+        keys[key] = (hints[key], default)
+    if "span" in table:
+        raise ConfigError("problem.span: is given by run.t0 and run.t1")
+    del keys["span"]
+    made = _checked("problem", table, keys)
+    if made.get("tree", ...) is None:
+        made["tree"] = "balanced"
+    elif "tree" in made:
+        _tree(made["tree"], made["modes"])
+    return made
+
+
+def _tree(value: Any, modes: int) -> Tree:
+    """The tree of ``problem.tree``, for a given number of modes."""
+    options: dict[str, Any] = {}
+    if isinstance(value, dict):
+        keys = {"kind": (str, ...), "root": (int, 0)}
+        options = _checked("problem.tree", value, keys)
+        value = options.pop("kind")
+        if value != "train":
+            if "root" in options and "root" in keys and options["root"] != 0:
+                raise ConfigError("problem.tree.root: only a train has one")
+            options = {}
+    if isinstance(value, list):
+        tree = _made("problem.tree", Tree, value)
+        if tree.modes != modes:
+            raise ConfigError(f"problem.tree: holds {tree.modes} modes, but problem.modes = {modes}")
+        return tree
+    if not isinstance(value, str) or value not in TREES:
+        near = _nearest(value, TREES)
+        raise ConfigError(f"problem.tree: was {value!r}{near}; it may be {TREE_MAY_BE}")
+    return _made("problem.tree", TREES[value], modes, **options)
+
+
+def _method(table: Mapping[str, Any]) -> dict[str, Any]:
+    name = _named("method", table, METHODS)
+    keys: dict[str, tuple[Any, Any]] = {
+        "name": (str, ...), "order": (int, 1), "enrich": (str, "range"), "flow": (dict, None),
+    }
+    if name == "parallel":
+        keys["reject"] = (float, None)
+    elif "reject" in table:
+        raise ConfigError('method.reject: only the method "parallel" rejects steps')
+    made = {k: v for k, v in _checked("method", table, keys).items() if v is not None}
+    if "flow" in made:
+        flow = _named("method.flow", made["flow"], FLOWS)
+        hints = typing.get_type_hints(FLOWS[flow])
+        made["flow"] = _checked("method.flow", made["flow"], {"name": (str, ...)} | {
+            key: (hints[key], parameter.default)
+            for key, parameter in inspect.signature(FLOWS[flow]).parameters.items()
+        })
+    return made
+
+
+def _named(where: str, table: Mapping[str, Any], choices: Mapping[str, Any]) -> str:
+    if "name" not in table:
+        raise ConfigError(f"{where}.name: is missing; it may be {_quoted(choices)}")
+    name = table["name"]
+    if not isinstance(name, str) or name not in choices:
+        near = _nearest(name, choices)
+        raise ConfigError(f"{where}.name: was {name!r}{near}; it may be {_quoted(choices)}")
+    return name
+
+
+def _saves(values: list[Any] | None, t0: float, t1: float) -> tuple[float, ...] | None:
+    if values is None:
+        return None
+    times = tuple(_typed("run.save_at", t, float) for t in values)
+    low, high = min(t0, t1), max(t0, t1)
+    for t in times:
+        if not low <= t <= high:
+            raise ConfigError(f"run.save_at: must lie in [{low:g}, {high:g}], not {t!r}")
+    return times
+
+
+def _checked(
+    where: str, table: Mapping[str, Any], keys: Mapping[str, tuple[Any, Any]]
+) -> dict[str, Any]:
+    """The table with each key's type checked and the defaults filled in."""
+    _known(table, keys, f"{where}.", "key")
+    made = {}
+    for key, (kind, default) in keys.items():
+        if key in table:
+            made[key] = _typed(f"{where}.{key}", table[key], kind)
+        elif default is ...:
+            raise ConfigError(f"{where}.{key}: is missing; it must be {_words(kind)}")
+        else:
+            made[key] = default
+    return made
+
+
+def _known(table: Mapping[str, Any], keys: Iterable[str], where: str, what: str) -> None:
+    for key in table:
+        if key not in keys:
+            raise ConfigError(
+                f"{where}{key}: no such {what}{_nearest(key, keys)}; there are {_quoted(keys)}"
+            )
+
+
+def _typed(where: str, value: Any, kind: Any) -> Any:
+    fits = {
+        int: isinstance(value, int) and not isinstance(value, bool),
+        float: isinstance(value, (int, float)) and not isinstance(value, bool),
+    }
+    if isinstance(kind, type) and not fits.get(kind, isinstance(value, kind)):
+        raise ConfigError(f"{where}: must be {_words(kind)}, not {value!r}")
+    if kind is not float:
+        return value
+    if not abs(value) < math.inf:
+        raise ConfigError(f"{where}: must be finite, not {value!r}")
+    return float(value)
+
+
+def _words(kind: Any) -> str:
+    return {
+        int: "an integer", float: "a number", str: "a text", bool: "true or false",
+        list: "a list of numbers", dict: "a table",
+    }.get(kind, "a value")
+
+
+def _nearest(name: Any, known: Iterable[str]) -> str:
+    found = difflib.get_close_matches(str(name), list(known), 1, 0.5)
+    return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _made(where: str, maker: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    try:
+        return maker(*arguments, **options)
+    except REFUSED as error:
+        raise ConfigError(f"{where}: {error}") from error
