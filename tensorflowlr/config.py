@@ -177,8 +177,8 @@ def build(config: RunConfig) -> tuple[Problem, Any]:
     arguments = {k: v for k, v in config.problem.items() if k != "name"}
     if "tree" in arguments:
         arguments["tree"] = _tree(arguments["tree"], arguments["modes"])
-    with_span = CATALOGUE[config.problem["name"]]
-    problem = _made("problem", with_span, **arguments, span=(config.t0, config.t1))
+    builder = CATALOGUE[config.problem["name"]]
+    problem = _made("problem", builder, **arguments, span=(config.t0, config.t1))
     settings = {k: v for k, v in config.method.items() if k not in ("name", "flow")}
     if "flow" in config.method:
         flow = dict(config.method["flow"])
@@ -199,6 +199,8 @@ def _problem(table: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError("problem.span: is given by run.t0 and run.t1")
     del keys["span"]
     made = _checked("problem", table, keys)
+    if made.get("modes", 1) < 1:
+        raise ConfigError(f"problem.modes: must be at least 1, not {made['modes']!r}")
     if made.get("tree", ...) is None:
         made["tree"] = "balanced"
     elif "tree" in made:
@@ -210,13 +212,11 @@ def _tree(value: Any, modes: int) -> Tree:
     """The tree of ``problem.tree``, for a given number of modes."""
     options: dict[str, Any] = {}
     if isinstance(value, dict):
-        keys = {"kind": (str, ...), "root": (int, 0)}
+        keys: dict[str, tuple[Any, Any]] = {"kind": (str, ...)}
+        if value.get("kind") == "train":
+            keys["root"] = (int, 0)
         options = _checked("problem.tree", value, keys)
         value = options.pop("kind")
-        if value != "train":
-            if "root" in options and "root" in keys and options["root"] != 0:
-                raise ConfigError("problem.tree.root: only a train has one")
-            options = {}
     if isinstance(value, list):
         tree = _made("problem.tree", Tree, value)
         if tree.modes != modes:
@@ -298,7 +298,7 @@ def _typed(where: str, value: Any, kind: Any) -> Any:
         int: isinstance(value, int) and not isinstance(value, bool),
         float: isinstance(value, (int, float)) and not isinstance(value, bool),
     }
-    if isinstance(kind, type) and not fits.get(kind, isinstance(value, kind)):
+    if isinstance(kind, type) and kind is not Any and not fits.get(kind, isinstance(value, kind)):
         raise ConfigError(f"{where}: must be {_words(kind)}, not {value!r}")
     if kind is not float:
         return value

@@ -167,7 +167,8 @@ def test_assembled_cores_by_the_dense_definition(tree, dtype):
     Y = start(tree, 2, dtype)
     frame = frame_of(Y)
     evolved = evolved_centres(frame, dtype, 5)
-    bases, root = assemble_all(frame, evolved, 0.0)
+    bases, centres = assemble_all(frame, evolved, 0.0)
+    root = centres[-1][..., 0]
     for node in tree.edges:
         old = frame.basis[node]
         corner = bases[node][tuple(slice(0, n) for n in old.shape)]
@@ -187,7 +188,8 @@ def test_assembled_matrix_blocks(backend, dtype):
         gaussian(s, dtype, i) for i, s in enumerate([(9, 3), (7, 3), (3, 3, 1)], start=5)
     )
     given = [backend.array(x) for x in (K, L, S)]
-    bases, root = assemble_all(mine, given, 0.0)
+    bases, centres = assemble_all(mine, given, 0.0)
+    root = centres[-1][..., 0]
     U, V, made = (backend.numpy(x) for x in (*bases[:2], root))
     u, v = U[:, 3:].conj(), V[:, 3:].conj()
     # the surroundings of K are V0 turned by Q, those of L U0 turned likewise

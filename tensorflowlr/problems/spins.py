@@ -97,7 +97,7 @@ def nearest_neighbour_ising(
     --------
     >>> from tensorflowlr.problems import nearest_neighbour_ising
     >>> problem = nearest_neighbour_ising(8)
-    >>> problem.observe["energy"](0.0, problem.start)
+    >>> round(problem.observe["energy"](0.0, problem.start), 12)
     -7.0
     """
     tree = tree or Tree.balanced(modes)
