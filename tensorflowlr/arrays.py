@@ -208,7 +208,14 @@ def norm(array: Array) -> float:
     """The 2-norm of all entries, as a Python float."""
     if type(array) is np.ndarray:
         flat = array.reshape(-1)
-        return float(np.sqrt(np.vdot(flat, flat).real))
+        value = math.sqrt(np.vdot(flat, flat).real)
+        if 1e-140 < value < 1e140 or not flat.size:
+            return value
+        # squares near the ends of the range: in units of the largest entry
+        largest = float(np.max(np.abs(flat)))
+        if not 0.0 < largest < math.inf:
+            return largest
+        return largest * float(np.linalg.norm(flat / largest))
     return float(namespace(array).linalg.vector_norm(array))
 
 

@@ -22,8 +22,10 @@ from tensorflowlr.trees import Tree
 if TYPE_CHECKING:
     from tensorflowlr.config import RunConfig
 
-FORMAT = "tensorflowlr solution"
-FORMAT_VERSION = 1
+FORMAT_NAME = b"tensorflowlr solution"
+FORMAT = "tensorflowlr solution 1"
+# HDF5 leaves this many bytes at the start of the file to its user
+HEAD = 512
 KINDS = {kind.__name__: kind for kind in (TreeTensor, LowRankMatrix, TuckerTensor, TensorTrain)}
 # what h5py and json raise on files that are not what they should be
 DAMAGE = (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError, MemoryError)
@@ -76,31 +78,12 @@ def save_solution(
 
     if not isinstance(solution, Solution):
         raise TypeError(f"solution must be a Solution, not {type(solution).__name__}")
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs.update({
-            "format": FORMAT, "format_version": FORMAT_VERSION,
-            "status": solution.status, "message": solution.message,
-            "stats": json.dumps(solution.stats), "versions": json.dumps(versions()),
-        })
-        if config is not None:
-            file["config"] = json.dumps(config.as_dict(), default=str)
-            file["config_source"] = config.source
-        file["times"] = to_numpy(solution.times)
-        for name, values in solution.observables.items():
-            array = to_numpy(values)
-            if array.dtype.kind not in "biufc":
-                raise ValueError(f"observables[{name!r}] must be numbers, not {array.dtype}")
-            # a slash or a lone dot would be a path
-            key = urllib.parse.quote(name, safe=" ").replace(".", "%2E") or "%"
-            dataset = file.require_group("observables").create_dataset(key, data=array)
-            dataset.attrs["name"] = name
-        for edge, values in solution.ranks.items():
-            file[f"ranks/{edge}"] = to_numpy(values)
-        file["saved/times"] = to_numpy(solution.t)
-        for i, state in enumerate(solution.y):
-            write_tensor(file.create_group(f"saved/states/{i}"), state)
-        write_tensor(file.create_group("final"), solution.final)
-        file.attrs["sha256"] = _digest(file)
+    with replacing(path) as temporary:
+        with h5py.File(temporary, "w", userblock_size=HEAD) as file:
+            _write(file, solution, config)
+        seal = _seal(temporary)
+        with open(temporary, "rb+") as stream:
+            stream.write(seal)
 
 
 def load_solution_data(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -127,22 +110,14 @@ def load_solution_data(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     import h5py
 
-    with open(path, "rb"):
-        pass
+    path = Path(path)
+    # HDF5 crashes on some damaged files: none reaches it
+    _check_seal(path)
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT:
-                raise ValueError("no solution of tensorflowlr")
-            if file.attrs["format_version"] != FORMAT_VERSION:
-                raise ValueError(
-                    f"format version {file.attrs['format_version']}, but only "
-                    f"{FORMAT_VERSION} is known"
-                )
-            if file.attrs["sha256"] != _digest(file):
-                raise ValueError("the content is not what was written")
             return _read(file)
     except DAMAGE as error:
-        raise ValueError(f"{os.fspath(path)}: damaged, or not a solution: {error}") from error
+        raise ValueError(f"{path}: no readable solution: {error}") from error
 
 
 def write_tensor(group: Any, Y: TreeTensor) -> None:
@@ -216,6 +191,31 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _write(file: Any, solution: Solution, config: RunConfig | None) -> None:
+    file.attrs.update({
+        "status": solution.status, "message": solution.message,
+        "stats": json.dumps(solution.stats), "versions": json.dumps(versions()),
+    })
+    if config is not None:
+        file["config"] = json.dumps(config.as_dict(), default=str)
+        file["config_source"] = config.source
+    file["times"] = to_numpy(solution.times)
+    for name, values in solution.observables.items():
+        array = to_numpy(values)
+        if array.dtype.kind not in "biufc":
+            raise ValueError(f"observables[{name!r}] must be numbers, not {array.dtype}")
+        # a slash or a lone dot would be a path
+        key = urllib.parse.quote(name, safe=" ").replace(".", "%2E") or "%"
+        dataset = file.require_group("observables").create_dataset(key, data=array)
+        dataset.attrs["name"] = name
+    for edge, values in solution.ranks.items():
+        file[f"ranks/{edge}"] = to_numpy(values)
+    file["saved/times"] = to_numpy(solution.t)
+    for i, state in enumerate(solution.y):
+        write_tensor(file.create_group(f"saved/states/{i}"), state)
+    write_tensor(file.create_group("final"), solution.final)
+
+
 def _read(file: Any) -> dict[str, Any]:
     config, source = file.get("config"), file.get("config_source")
     return {
@@ -238,22 +238,20 @@ def _read(file: Any) -> dict[str, Any]:
     }
 
 
-def _digest(file: Any) -> str:
-    """A hash of all data and attributes but itself."""
-    total = hashlib.sha256()
+def _seal(path: Path) -> bytes:
+    """The head of a file: what it is, and the hash of all that follows the head."""
+    with open(path, "rb") as stream:
+        stream.seek(HEAD)
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return f"{FORMAT}\nsha256 {digest}\n".encode().ljust(HEAD, b"\0")
 
-    def attributes(item: Any) -> None:
-        for name in sorted(set(item.attrs) - {"sha256"}):
-            total.update(f"@{name}={item.attrs[name]!s};".encode())
 
-    def add(name: str, item: Any) -> None:
-        total.update(f"{name}:".encode())
-        attributes(item)
-        if hasattr(item, "dtype"):
-            value = item[()]
-            total.update(f"{item.dtype} {item.shape}".encode())
-            total.update(value if isinstance(value, bytes) else value.tobytes())
-
-    attributes(file)
-    file.visititems(add)
-    return total.hexdigest()
+def _check_seal(path: Path) -> None:
+    with open(path, "rb") as stream:
+        head = stream.read(HEAD)
+    if not head.startswith(FORMAT_NAME):
+        raise ValueError(f"{path}: no solution of tensorflowlr")
+    if not head.startswith(FORMAT.encode() + b"\n"):
+        raise ValueError(f"{path}: written by another version; this one reads {FORMAT!r}")
+    if head != _seal(path):
+        raise ValueError(f"{path}: damaged, its content is not what was written")

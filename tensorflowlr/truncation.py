@@ -7,7 +7,7 @@ import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tensorflowlr.arrays import Array, host, to_numpy
+from tensorflowlr.arrays import Array, host, norm, to_numpy
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Truncation:
         if values.size == 0:
             return 0
         if tolerance is None:
-            tolerance = self.tolerance(float(host.linalg.vector_norm(host.asarray(values))))
+            tolerance = self.tolerance(norm(values))
         if round_off is None:
             single = values.dtype.itemsize < 8
             round_off = (1.2e-7 if single else 2.2e-16) * values.size
@@ -122,13 +122,15 @@ def kept(values: Sequence[float], tolerance: float, round_off: float) -> int:
 
     Values below `round_off` times the largest are dropped whatever the tolerance.
     """
-    floor = round_off * values[0]
-    limit = tolerance * tolerance
-    tail = 0.0
     rank = len(values)
+    if not rank or not values[0] > 0.0:
+        return 0
+    # in units of the largest, so that squares neither vanish nor overflow
+    unit = 1.0 / values[0]
+    limit, tail = (tolerance * unit) ** 2, 0.0
     while rank:
-        value = values[rank - 1]
-        if value > floor and tail + value * value > limit:
+        value = values[rank - 1] * unit
+        if value > round_off and tail + value * value > limit:
             break
         tail += value * value
         rank -= 1

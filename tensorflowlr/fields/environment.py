@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from tensorflowlr.arrays import Array, adjoint, multiply, unfold
+from tensorflowlr.arrays import Array, adjoint, is_complex, multiply, namespace, unfold
 from tensorflowlr.moves.flows import Local
 from tensorflowlr.moves.frame import Frame
 from tensorflowlr.tensors import TreeTensor, algebra
@@ -33,8 +33,8 @@ class Environment(Protocol):
 class Field(Protocol):
     """A right-hand side F(t, Y)."""
 
-    def prepare(self, Y: TreeTensor) -> TreeTensor:
-        """Refuse a start that does not fit; return it in the dtype of the whole run."""
+    def prepare(self, Y: TreeTensor, t: float) -> TreeTensor:
+        """Refuse a start, at time t, that does not fit; return it in the dtype of the run."""
         ...
 
     def environment(self, frame: Frame) -> Environment:
@@ -44,6 +44,23 @@ class Field(Protocol):
     def evaluate(self, t: float, Y: TreeTensor) -> TreeTensor:
         """F(t, Y) as a tree tensor."""
         ...
+
+    def orthonormal(self, t: float, Y: TreeTensor, complete: Sequence[bool]) -> list[Array]:
+        """Cores of F(t, Y) with orthonormal columns, complete nodes in Y's own bases."""
+        ...
+
+
+def in_dtype(value: Array, like: Array, name: str) -> Array:
+    """`value` in the dtype of `like`; imaginary parts are refused, not dropped.
+
+    Raises
+    ------
+    TypeError
+        If `value` is complex and `like` is real.
+    """
+    if is_complex(value) and not is_complex(like):
+        raise TypeError(f"{name} turned complex in a real run: start from Y0.astype(complex)")
+    return namespace(like).astype(value, like.dtype, copy=False)
 
 
 def restrict(frame: Frame, node: int, Z: TreeTensor, below: Sequence[Array]) -> Array:

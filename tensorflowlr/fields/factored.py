@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.arrays import Array, namespace
-from tensorflowlr.fields.environment import prolong, restrict
+from tensorflowlr.arrays import Array
+from tensorflowlr.fields.environment import in_dtype, prolong, restrict
+from tensorflowlr.moves.enrich import orthonormal_derivative
 from tensorflowlr.moves.frame import Frame
 from tensorflowlr.tensors import TreeTensor
 
@@ -37,9 +38,9 @@ class FactoredField:
             raise TypeError(f"function must be callable, not {type(function).__name__}")
         self.function: Callable[[float, Any], Any] = function
 
-    def prepare(self, Y: TreeTensor) -> TreeTensor:
+    def prepare(self, Y: TreeTensor, t: float) -> TreeTensor:
         """The start in the dtype of the run: complex where the function returns complex."""
-        value = self.evaluate(0.0, Y)
+        value = self.evaluate(t, Y)
         return Y.astype(arrays.result_dtype(Y.cores[-1], value.cores[-1]))
 
     def evaluate(self, t: float, Y: TreeTensor) -> TreeTensor:
@@ -52,7 +53,12 @@ class FactoredField:
                 f"function must return shape {Y.shape} on {Y.tree}, "
                 f"not {value.shape} on {value.tree}"
             )
+        arrays.check_together([Y.cores[-1], value.cores[-1]], "function")
         return value
+
+    def orthonormal(self, t: float, Y: TreeTensor, complete: Sequence[bool]) -> list[Array]:
+        """Cores of F(t, Y) with orthonormal columns, complete nodes in Y's own bases."""
+        return orthonormal_derivative(Y, self.evaluate(t, Y), complete)
 
     def environment(self, frame: Frame) -> CallableEnvironment:
         """The field seen from a frame."""
@@ -119,5 +125,4 @@ class CallableLocal:
         """The derivative of the centre at time t."""
         frame, node = self.environment.frame, self.node
         value = self.environment.field.evaluate(t, prolong(frame, node, centre, self.bases))
-        made = restrict(frame, node, value, self.bases)
-        return namespace(centre).astype(made, centre.dtype, copy=False)
+        return in_dtype(restrict(frame, node, value, self.bases), centre, "function")

@@ -7,7 +7,8 @@ from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, namespace
-from tensorflowlr.fields.environment import restrict
+from tensorflowlr.fields.environment import in_dtype, restrict
+from tensorflowlr.moves.enrich import orthonormal_derivative
 from tensorflowlr.moves.frame import Frame
 from tensorflowlr.operators import TreeOperator, blocks
 from tensorflowlr.operators.tree_operator import PlacedOperator
@@ -72,14 +73,14 @@ class LinearField:
         self.coefficients = coefficients
         self.source = source
 
-    def prepare(self, Y: TreeTensor) -> TreeTensor:
+    def prepare(self, Y: TreeTensor, t: float) -> TreeTensor:
         """The start in the dtype of the run: complex where anything is."""
         for h in self.operators:
             h.check_fits(Y)
-        source = self.source_at(0.0, Y) if self.source is not None else None
+        source = self.source_at(t, Y) if self.source is not None else None
         if (
             any(h.is_complex for h in self.operators)
-            or any(isinstance(self._at(c, 0.0), complex) for c in self.coefficients)
+            or any(isinstance(self._at(c, t), complex) for c in self.coefficients)
             or (source is not None and arrays.is_complex(source.cores[-1]))
         ):
             Y = Y.astype(arrays.result_dtype(Y.cores[-1], 1j))
@@ -105,13 +106,28 @@ class LinearField:
         """
         value = self.source(t) if callable(self.source) else self.source
         if not isinstance(value, TreeTensor):
-            value = TreeTensor.from_dense(arrays.asarray(value, like=like.cores[-1]), like.tree)
+            value = self._dense_source(value, like)
         if value.tree != like.tree or value.shape != like.shape:
             raise ValueError(
                 f"source must have shape {like.shape} on {like.tree}, "
                 f"not {value.shape} on {value.tree}"
             )
+        arrays.check_together([like.cores[-1], value.cores[-1]], "source")
         return value
+
+    def _dense_source(self, value: Any, like: TreeTensor) -> TreeTensor:
+        try:
+            array = arrays.asarray(value, like=like.cores[-1])
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"source must be a tree tensor or an array, not {type(value).__name__}"
+            ) from None
+        if tuple(array.shape) != like.shape:
+            raise ValueError(f"source must have shape {like.shape}, not {tuple(array.shape)}")
+        if not arrays.all_finite(array):
+            kind = FloatingPointError if callable(self.source) else ValueError
+            raise kind("source must be finite, but holds NaN or Inf")
+        return TreeTensor.from_dense(array, like.tree)
 
     def evaluate(self, t: float, Y: TreeTensor) -> TreeTensor:
         """F(t, Y) as a tree tensor."""
@@ -123,6 +139,13 @@ class LinearField:
         if self.source is not None:
             total = total + self.source_at(t, Y).astype(Y.dtype)
         return total
+
+    def orthonormal(self, t: float, Y: TreeTensor, complete: Sequence[bool]) -> list[Array]:
+        """Cores of F(t, Y) with orthonormal columns, complete nodes in Y's own bases."""
+        if len(self.operators) > 1 or self.source is not None:
+            return orthonormal_derivative(Y, self.evaluate(t, Y), complete)
+        made = self.operators[0].place(Y.cores[-1]).apply_orthonormal(Y.cores, complete)
+        return [*made[:-1], made[-1] * self._at(self.coefficients[0], t)]
 
     def environment(self, frame: Frame) -> LinearEnvironment:
         """All blocks of the operators in a frame, from one sweep up and one down."""
@@ -236,8 +259,7 @@ class LinearLocal:
 
     def _restricted(self, source: TreeTensor) -> Array:
         made = restrict(self.environment.frame, self.node, source, self.environment.bases)
-        like = self.environment.frame.centre[-1]
-        return namespace(like).astype(made, like.dtype, copy=False)
+        return in_dtype(made, self.environment.frame.centre[-1], "source")
 
     def _linear(self, t: float, x: Array) -> Array:
         total = None
@@ -245,6 +267,10 @@ class LinearLocal:
             c = self.constants[q]
             if c is None:
                 c = self.environment.field._at(self.environment.field.coefficients[q], t)
+                if isinstance(c, complex) and not arrays.is_complex(x):
+                    raise TypeError(
+                        "coefficient turned complex in a real run: start from Y0.astype(complex)"
+                    )
             value = part(x) if c == 1.0 else part(x) * c
             total = value if total is None else total + value
         return total

@@ -68,7 +68,7 @@ class AugmentedBUG:
         """The state at t1 from an orthonormal one at t0."""
         tree, rule = Y.tree, self.rule
         frame = starting_frame(F, t0, t1 - t0, Y, rule, self.order, self.enrich, record)
-        drop = dropped(rule, tree, Y.norm())
+        drop = dropped(rule, frame, Y.norm())
         with record.move("frame"):
             environment = F.environment(frame)
         bases = list(frame.basis)

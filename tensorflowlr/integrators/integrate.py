@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import numbers
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -92,12 +93,14 @@ def integrate(
     >>> sol.success, round(sol.final.norm(), 6)
     (True, 1.0)
     """
+    if observe is not None and not isinstance(observe, Mapping):
+        raise TypeError(f"observe must map names to functions, not {observe!r}")
     observe = dict(observe or {})
     for name, function in observe.items():
         if not callable(function):
             raise TypeError(f"observe[{name!r}] must be callable, not {function!r}")
     t0, t1 = _checked_span(span)
-    saves = _checked_saves(save_at, t0, t1)
+    saves = _checked_saves(save_at, t0, t1, "save_at")
     stepper = steps(F, Y0, span, step=step, method=method, land_on=saves)
     first = next(stepper)
     log = _Log(observe, saves)
@@ -166,19 +169,23 @@ def steps(
     [0.0, 0.1, 0.2]
     """
     t0, t1 = _checked_span(span)
-    if isinstance(step, bool) or not isinstance(step, (int, float)):
+    if isinstance(step, bool) or not isinstance(step, numbers.Real):
         raise TypeError(f"step must be a positive number, not {step!r}")
     if not 0.0 < step < math.inf:
         raise ValueError(f"step must be positive and finite, not {step!r}")
     if not isinstance(Y0, TreeTensor):
         raise TypeError(f"Y0 must be a TreeTensor, not {type(Y0).__name__}")
-    if not callable(getattr(method, "step", None)):
+    if isinstance(method, type) or not callable(getattr(method, "step", None)):
         raise TypeError(f"method must be ParallelBUG(...) or AugmentedBUG(...), not {method!r}")
     if not all(arrays.all_finite(c) for c in Y0.cores):
         raise ValueError("Y0 must be finite, but holds NaN or Inf")
     field = _field(F)
-    return _run(field, field.prepare(Y0), [t0, *_checked_saves(land_on, t0, t1), t1],
-                float(step), method)
+    targets = [t0, *_checked_saves(land_on, t0, t1, "land_on"), t1]
+    try:
+        Y = field.prepare(Y0, t0)
+    except FloatingPointError as error:
+        raise IntegrationError(f"F at the start t = {t0:g}: {error}", Y0, t0) from error
+    return _run(field, Y, targets, float(step), method)
 
 
 def _run(
@@ -224,7 +231,9 @@ def _room(Y: TreeTensor) -> list[tuple[int, int]]:
 def _field(F: Any) -> Field:
     if isinstance(F, TreeOperator):
         return LinearField(F)
-    if all(callable(getattr(F, name, None)) for name in ("prepare", "environment", "evaluate")):
+    if not isinstance(F, type) and all(
+        callable(getattr(F, name, None)) for name in ("prepare", "environment", "evaluate")
+    ):
         return F
     raise TypeError(
         "F must be a TreeOperator, LinearField, FactoredField or DenseField, "
@@ -242,15 +251,18 @@ def _checked_span(span: Any) -> tuple[float, float]:
     return t0, t1
 
 
-def _checked_saves(save_at: Any, t0: float, t1: float) -> list[float]:
+def _checked_saves(save_at: Any, t0: float, t1: float, name: str) -> list[float]:
     """Times strictly inside the span, in the direction of the run; checked."""
     if save_at is None:
         return [t1]
-    saves = [float(t) for t in save_at]
+    try:
+        saves = [float(t) for t in save_at]
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be times, not {save_at!r}") from None
     low, high = min(t0, t1), max(t0, t1)
     for t in saves:
         if not low <= t <= high:
-            raise ValueError(f"save_at must lie in [{low:g}, {high:g}], not {t!r}")
+            raise ValueError(f"{name} must lie in [{low:g}, {high:g}], not {t!r}")
     return sorted(set(saves), reverse=t1 < t0)
 
 
@@ -265,10 +277,18 @@ class _Log:
         self.saved: list[tuple[float, TreeTensor]] = []
 
     def add(self, t: float, Y: TreeTensor) -> None:
-        values = {name: f(t, Y) for name, f in self.observe.items()}
+        values = {name: arrays.to_numpy(f(t, Y)) for name, f in self.observe.items()}
+        for name, value in values.items():
+            if value.dtype.kind not in "biufc":
+                raise TypeError(f"observe[{name!r}] must return numbers, not {value!r}")
+            if self.times and value.shape != self.values[name][0].shape:
+                raise ValueError(
+                    f"observe[{name!r}] must return one shape, not {self.values[name][0].shape} "
+                    f"and then {value.shape}"
+                )
         self.times.append(t)
         for name, value in values.items():
-            self.values[name].append(arrays.to_numpy(value))
+            self.values[name].append(value)
         self.ranks.append(Y.ranks)
         if t in self.saves:
             self.saved.append((t, Y))
@@ -292,7 +312,7 @@ class _Log:
                 edge: host.asarray([r[edge] for r in self.ranks]) for edge in self.ranks[0]
             },
             stats={
-                "steps": record.steps,
+                "steps": len(self.times) - 1,
                 "rejected": record.rejected,
                 "evaluations": record.evaluations,
                 "discarded": record.discarded,

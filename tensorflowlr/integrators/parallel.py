@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tensorflowlr.arrays import Array, namespace, pad
 from tensorflowlr.fields.environment import Environment, Field
 from tensorflowlr.integrators.settings import (
+    checked_constant,
     checked_settings,
     dropped,
     finished,
@@ -78,8 +79,7 @@ class ParallelBUG:
 
     def __post_init__(self) -> None:
         checked_settings(self.rule, self.order, self.flow, self.enrich)
-        if self.reject is not None and not 0.0 < self.reject < float("inf"):
-            raise ValueError(f"reject must be None or a positive number, not {self.reject!r}")
+        checked_constant(self.reject)
 
     def step(
         self, F: Field, t0: float, t1: float, Y: TreeTensor, record: Record
@@ -88,7 +88,7 @@ class ParallelBUG:
         rule, norm = self.rule, Y.norm()
         frame = starting_frame(F, t0, t1 - t0, Y, rule, self.order, self.enrich, record)
         # the rejection looks for doubled ranks: there every direction counts
-        drop = dropped(rule, Y.tree, norm) if self.reject is None else 0.0
+        drop = dropped(rule, frame, norm) if self.reject is None else 0.0
         repeats = 0
         while True:
             with record.move("frame"):

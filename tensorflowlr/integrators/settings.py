@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 from tensorflowlr.fields.environment import Field
 from tensorflowlr.integrators.step import Record
 from tensorflowlr.moves.enrich import DROPPED_SHARE, range_frame, tangent_frame
-from tensorflowlr.moves.flows import Flow, RungeKutta4
-from tensorflowlr.moves.frame import Frame, frame_of
+from tensorflowlr.moves.frame import Frame, complete_nodes, frame_of
 from tensorflowlr.tensors import TreeTensor
 from tensorflowlr.tensors.rounding import truncate
-from tensorflowlr.trees import Tree
 from tensorflowlr.truncation import Truncation
 
 
-def checked_settings(rule: Any, order: Any, flow: Any, enrich: Any) -> Flow:
-    """The flow, once the settings of a method are known to be sound.
+def checked_settings(rule: Any, order: Any, flow: Any, enrich: Any) -> None:
+    """Refuse settings of a method that cannot be.
 
     Raises
     ------
@@ -26,15 +25,28 @@ def checked_settings(rule: Any, order: Any, flow: Any, enrich: Any) -> Flow:
     """
     if not isinstance(rule, Truncation):
         raise TypeError(f"rule must be a tlr.Truncation, not {type(rule).__name__}")
-    if order not in (1, 2):
+    if isinstance(order, bool) or not hasattr(order, "__index__") or order not in (1, 2):
         raise ValueError(f"order must be 1 or 2, not {order!r}")
     if enrich not in ("range", "tangent"):
         raise ValueError(f"enrich must be 'range' or 'tangent', not {enrich!r}")
-    if flow is None:
-        return RungeKutta4()
-    if not callable(flow):
+    if isinstance(flow, type) or not callable(flow):
         raise TypeError(f"flow must be RungeKutta4(), Krylov() or Exponential(), not {flow!r}")
-    return flow
+
+
+def checked_constant(reject: Any) -> None:
+    """Refuse a constant of the step rejection that cannot be.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the setting, what it was and what it may be.
+    """
+    if reject is None:
+        return
+    if isinstance(reject, bool) or not isinstance(reject, numbers.Real):
+        raise TypeError(f"reject must be None or a positive number, not {reject!r}")
+    if not 0.0 < float(reject) < math.inf:
+        raise ValueError(f"reject must be None or positive and finite, not {reject!r}")
 
 
 def starting_frame(
@@ -49,7 +61,8 @@ def starting_frame(
     tolerance = rule.tolerance(Y.norm()) / abs(h)
     with record.move("enrich"):
         if enrich == "range":
-            return range_frame(Y, F.evaluate(t0, Y), tolerance)
+            complete = complete_nodes(Y.tree, Y.cores)
+            return range_frame(Y, F.orthonormal(t0, Y, complete), complete, tolerance)
         environments: dict[int, Any] = {}
 
         def slope(frame: Frame, node: int) -> Any:
@@ -59,9 +72,14 @@ def starting_frame(
         return tangent_frame(Y, slope, tolerance)
 
 
-def dropped(rule: Truncation, tree: Tree, norm: float) -> float:
+def dropped(rule: Truncation, frame: Frame, norm: float) -> float:
     """The weight that directions left out at one edge may have together."""
-    return DROPPED_SHARE * rule.tolerance(norm) / math.sqrt(len(tree.edges))
+    if rule.min_rank > 1 and any(
+        frame.basis[node].shape[-1] < rule.min_rank for node in frame.growing
+    ):
+        # every direction is needed to reach the wanted rank
+        return 0.0
+    return DROPPED_SHARE * rule.tolerance(norm) / math.sqrt(len(frame.tree.edges))
 
 
 def finished(Y: TreeTensor, cores: Any, rule: Truncation, record: Record) -> TreeTensor:

@@ -7,12 +7,12 @@ while ranks grow; the full range has it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tensorflowlr.arrays import Array, adjoint, multiply, pad, unfold
 from tensorflowlr.moves.assemble import assemble_all
 from tensorflowlr.moves.augment import augment
-from tensorflowlr.moves.frame import Frame, build_frame, complete_nodes, frame_of
+from tensorflowlr.moves.frame import Frame, build_frame, frame_of
 from tensorflowlr.tensors import TreeTensor
 from tensorflowlr.tensors.rounding import edge_bases, orthogonalize
 from tensorflowlr.truncation import Truncation
@@ -21,31 +21,39 @@ from tensorflowlr.truncation import Truncation
 DROPPED_SHARE = 0.1
 
 
-def range_frame(Y: TreeTensor, derivative: TreeTensor, tolerance: float) -> Frame:
+def orthonormal_derivative(
+    Y: TreeTensor, derivative: TreeTensor, complete: Sequence[bool]
+) -> list[Array]:
+    """Cores of F(Y) with orthonormal columns; complete nodes are written in Y's own bases."""
+    cores = list(derivative.cores)
+    for node in Y.tree.edges:
+        if complete[node]:
+            own = Y.cores[node]
+            coordinates = adjoint(unfold(own, own.ndim - 1)) @ unfold(cores[node], own.ndim - 1)
+            parent = Y.tree.parent[node]
+            cores[parent] = multiply(cores[parent], coordinates, Y.tree.position[node])
+            cores[node] = own
+    return list(orthogonalize(Y.tree, cores, skip=complete))
+
+
+def range_frame(
+    Y: TreeTensor, made: Sequence[Array], complete: Sequence[bool], tolerance: float
+) -> Frame:
     """The frame of Y in bases of Y ⊕ F(Y), node by node from the leaves up.
 
     Parameters
     ----------
     Y
         The starting value, orthonormal.
-    derivative
-        F(Y) as a tree tensor.
+    made
+        Cores of F(Y) as `orthonormal_derivative` gives them.
+    complete
+        The nodes of Y that cannot grow.
     tolerance
         Directions are left out as long as their singular weights in F(Y) stay below this.
     """
     tree = Y.tree
     drop = tolerance / math.sqrt(len(tree.edges))
-    complete = complete_nodes(tree, Y.cores)
-    cores = list(derivative.cores)
-    for node in tree.edges:
-        if complete[node]:
-            # Y's basis holds everything here: the derivative is written in it at once
-            own = Y.cores[node]
-            coordinates = adjoint(unfold(own, own.ndim - 1)) @ unfold(cores[node], own.ndim - 1)
-            parent = tree.parent[node]
-            cores[parent] = multiply(cores[parent], coordinates, tree.position[node])
-            cores[node] = own
-    made = orthogonalize(tree, cores, skip=complete)
     weights, _ = edge_bases(tree, made, Truncation(), tolerance=tolerance, skip=complete)
     bases = list(Y.cores)
     # the coordinates of the derivative's bases in the enriched ones

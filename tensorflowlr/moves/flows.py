@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -129,6 +130,8 @@ class Krylov:
 
     def __post_init__(self) -> None:
         _check_tolerance(self.tol)
+        if isinstance(self.max_dimension, bool) or not hasattr(self.max_dimension, "__index__"):
+            raise TypeError(f"max_dimension must be an integer, not {self.max_dimension!r}")
         if self.max_dimension < 2:
             raise ValueError(f"max_dimension must be at least 2, not {self.max_dimension!r}")
 
@@ -173,6 +176,8 @@ class Krylov:
 
 
 def _check_tolerance(tol: float) -> None:
+    if isinstance(tol, bool) or not isinstance(tol, numbers.Real):
+        raise TypeError(f"tol must be a number between 0 and 1, not {tol!r}")
     if not 0.0 < tol < 1.0:
         raise ValueError(f"tol must lie between 0 and 1, not {tol!r}")
 

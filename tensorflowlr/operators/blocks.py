@@ -34,6 +34,16 @@ def _upward(arity: int) -> str:
 
 
 @functools.cache
+def _expanded(arity: int, root: bool) -> str:
+    bond, bra, ket = _labels(arity)
+    if root:
+        terms = ["".join(ket[:-1]), "".join(bond[:-1]), *_blocks(arity)]
+        return ",".join(terms) + "->" + "".join(bra[:-1])
+    terms = ["".join(ket), "".join(bond), *_blocks(arity)]
+    return ",".join(terms) + "->" + "".join(bra[:-1]) + bond[-1] + ket[-1]
+
+
+@functools.cache
 def _downward(arity: int, child: int, root: bool) -> str:
     bond, bra, ket = _labels(arity)
     terms = ["".join(ket), "".join(bra), "".join(bond), *_blocks(arity, child)]
@@ -66,6 +76,15 @@ def _run(equation: str, operands: Sequence[Array]) -> Array:
 def upward(bra: Array, ket: Array, core: Array, below: Sequence[Array]) -> Array:
     """The block of a node from its children's: shape (bond, bra rank, ket rank)."""
     return _run(_upward(ket.ndim - 1), (ket, conj(bra), core, *below))
+
+
+def expanded(ket: Array, core: Array, below: Sequence[Array], root: bool) -> Array:
+    """The operator applied to a node, its children written in other bases.
+
+    `below` are blocks (bond, new basis, old basis) of the children; the result has shape
+    (new ranks …, bond, rank), at the root (new ranks …).
+    """
+    return _run(_expanded(len(below), root), (ket, core, *below))
 
 
 def downward(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.arrays import Array, host, namespace
+from tensorflowlr.arrays import Array, host, namespace, permute, reshape
 from tensorflowlr.operators import blocks, leaf
 from tensorflowlr.operators.compile import compile_terms
 from tensorflowlr.tensors import TreeTensor, algebra, construct
@@ -240,15 +241,44 @@ class PlacedOperator:
 
     def apply(self, cores: Sequence[Array]) -> list[Array]:
         """Cores of H Y: ranks multiplied by the bonds."""
-        xp = namespace(cores[-1])
         result = []
         for node in self.tree.nodes:
             core = cores[node]
             if self.tree.is_leaf(node):
-                applied = xp.permute_dims(self.leaves[node].apply(core), (1, 0, 2))
-                result.append(xp.reshape(applied, (core.shape[0], -1)))
+                applied = permute(self.leaves[node].apply(core), (1, 0, 2))
+                result.append(reshape(applied, (core.shape[0], -1)))
             else:
                 result.append(algebra.kron(self.cores[node], core))
+        return result
+
+    def apply_orthonormal(self, cores: Sequence[Array], keep: Sequence[bool]) -> list[Array]:
+        """Cores of H Y with orthonormal columns, the products of ranks and bonds never formed.
+
+        Nodes marked in `keep` are complete: there the basis of Y itself serves.
+        """
+        result: list[Array] = []
+        # per node, H's bonds times Y's basis in the new basis: (bond, new, old)
+        maps: list[Array] = []
+        for node in self.tree.nodes:
+            core = cores[node]
+            if self.tree.is_leaf(node):
+                made = permute(self.leaves[node].apply(core), (1, 0, 2))
+            else:
+                below = [maps[c] for c in self.tree.children[node]]
+                root = node == self.tree.root
+                made = blocks.expanded(core, self.cores[node], below, root)
+                if root:
+                    result.append(made)
+                    break
+            lead, (bond, rank) = made.shape[:-2], made.shape[-2:]
+            columns = reshape(made, (math.prod(lead), bond * rank))
+            if keep[node]:
+                result.append(core)
+                rest = arrays.adjoint(arrays.unfold(core, core.ndim - 1)) @ columns
+            else:
+                q, rest = arrays.qr(columns)
+                result.append(reshape(q, (*lead, q.shape[1])))
+            maps.append(permute(reshape(rest, (rest.shape[0], bond, rank)), (1, 0, 2)))
         return result
 
     def upward(self, node: int, bra: Array, ket: Array, below: Sequence[Array]) -> Array:

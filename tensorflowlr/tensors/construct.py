@@ -7,7 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.arrays import Array, adjoint, eigh, epsilon, fold, namespace, norm, qr, svd
+from tensorflowlr.arrays import (
+    Array,
+    adjoint,
+    eigh,
+    epsilon,
+    fold,
+    namespace,
+    norm,
+    qr,
+    svd,
+    triangle,
+)
 from tensorflowlr.trees import Tree
 from tensorflowlr.truncation import Truncation, kept
 
@@ -184,8 +195,11 @@ def from_dense(x: Array, tree: Tree, rule: Truncation) -> list[Array]:
     to the squared error exactly, and what one edge does not use the later ones may.
     """
     xp = namespace(x)
-    tolerance = rule.tolerance(norm(x))
-    budget, left = tolerance * tolerance, tree.rounding_edges
+    total = norm(x)
+    # squares of extreme sizes vanish or overflow
+    unit = 1.0 if 1e-100 < total < 1e100 or total == 0.0 else total
+    x = x if unit == 1.0 else x * (1.0 / unit)
+    budget, left = (rule.tolerance(total) / unit) ** 2, tree.rounding_edges
     shared = tree.children[tree.root][-1] if len(tree.children[tree.root]) == 2 else None
     cores: list[Array] = [None] * len(tree.nodes)
     current, axes = x, list(range(tree.modes))
@@ -210,7 +224,8 @@ def from_dense(x: Array, tree: Tree, rule: Truncation) -> list[Array]:
         budget = max(budget - min(tail, share) ** 2, 0.0)
         left -= node != shared
     root_order = tuple(axes.index(c) for c in tree.children[tree.root])
-    cores[-1] = xp.permute_dims(current, root_order)
+    root = xp.permute_dims(current, root_order)
+    cores[-1] = root if unit == 1.0 else root * unit
     return cores
 
 
@@ -236,10 +251,10 @@ def _leading_basis(
     else:
         columns = arrays.unfold(x, axis)
         if columns.shape[0] > columns.shape[1]:
-            _, columns = qr(columns)
+            columns = triangle(columns)
         _, s, vh = svd(columns)
         values, basis = arrays.to_numpy(s).tolist(), vh.mT
-    floor = epsilon(x) * total / values[0] if values[0] > 0.0 else 1.0
+    floor = len(values) ** 0.5 * epsilon(x) * total / values[0] if values[0] > 0.0 else 1.0
     rank = rule.clip(kept(values, tolerance, floor), len(values))
     return basis[:, :rank], math.sqrt(math.fsum(v * v for v in values[rank:]))
 

@@ -118,22 +118,24 @@ def edge_bases(
     # below this, singular values are noise of the factorisations
     noise = epsilon(root) * total
     carry = CARRIED_SHARE * tolerance / max(len(tree.edges), 1)
-    budget = ((1.0 - CARRIED_SHARE) * tolerance) ** 2
+    # squares are in units of the norm, so that they neither vanish nor overflow
+    unit = total or 1.0
+    budget = ((1.0 - CARRIED_SHARE) * tolerance / unit) ** 2
     left = tree.rounding_edges
     found: list[EdgeBasis | None] = [None] * len(cores)
     dropped, capped = 0.0, False
 
     def choose(basis: Array, values: list[float]) -> EdgeBasis:
         nonlocal budget, left, dropped, capped
-        share = math.sqrt(budget / max(left, 1))
-        floor = noise / values[0] if values[0] > 0.0 else 1.0
+        share = math.sqrt(budget / max(left, 1)) * unit
+        floor = noise * len(values) ** 0.5 / values[0] if values[0] > 0.0 else 1.0
         wanted = max(kept(values, share, floor), 1)
         rank = rule.clip(wanted, len(values))
-        tail = math.fsum(s * s for s in values[rank:])
+        tail = math.fsum((s / unit) ** 2 for s in values[rank:])
         if rank < wanted:
             capped = True
         dropped += tail
-        budget = max(budget - min(tail, share * share), 0.0)
+        budget = max(budget - min(tail, (share / unit) ** 2), 0.0)
         left -= 1
         carried = rank if rank < wanted else max(rank, kept(values, carry, floor))
         return EdgeBasis(basis[:, :carried], values[:carried], rank)
@@ -166,7 +168,7 @@ def edge_bases(
                 rows = triangle(rows)
             _, s, vh = svd(rows)
             found[child] = choose(vh.mT, to_numpy(s).tolist())
-    return found, Discarded(math.sqrt(dropped), capped)
+    return found, Discarded(math.sqrt(dropped) * unit, capped)
 
 
 def truncate(

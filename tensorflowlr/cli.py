@@ -1,0 +1,235 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from tensorflowlr.config import RunConfig
+    from tensorflowlr.integrators import Solution
+
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+ARRAY_LIBRARIES = ("numpy", "torch", "cupy", "array_api_strict")
+
+app = typer.Typer(
+    name="tensorflowlr",
+    help="Low-rank tensor computation on trees of small tensors.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal without these letters shall not end a run
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    app()
+
+
+@app.command()
+def integrate(
+    config: Annotated[Path, typer.Argument(help="The run, a TOML file.", metavar="CONFIG.toml")],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the results, in place of the file's.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+) -> None:
+    """Integrate a configured problem; write an HDF5 file and a picture."""
+    with _plain_errors():
+        from tensorflowlr.config import ConfigError, build, load_config
+        from tensorflowlr.integrators import IntegrationError
+        from tensorflowlr.integrators import integrate as run
+
+        try:
+            settings = load_config(config)
+            if output is not None:
+                settings = settings.with_directory(output)
+            problem, method = build(settings)
+            settings.directory.mkdir(parents=True, exist_ok=True)
+        except ConfigError as error:
+            where = "" if str(error).startswith(f"{config}:") else f"{config}: "
+            _stop(f"{where}{error}", BAD_INPUT)
+        except OSError as error:
+            _stop(_about(error), BAD_INPUT)
+        failure = None
+        try:
+            solution = run(
+                problem.field, problem.start, problem.span, step=settings.step, method=method,
+                observe=problem.observe, save_at=settings.save_at, progress=not quiet,
+            )
+        except IntegrationError as error:
+            if error.solution is None:
+                _stop(str(error), FAILED)
+            failure, solution = error, error.solution
+        except (TypeError, ValueError) as error:
+            _stop(f"{config}: {error}", BAD_INPUT)
+        written = _write(solution, settings)
+        if not quiet:
+            typer.echo(str(solution))
+            for path in written:
+                typer.echo(f"wrote {path}")
+        if failure is not None:
+            _stop(str(failure), FAILED)
+        if solution.status == "interrupted":
+            _stop(solution.message, INTERRUPTED)
+
+
+@app.command()
+def reproduce(
+    name: Annotated[str | None, typer.Argument(help="The experiment; see --list.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every experiment.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="Say which there are.")] = False,
+    output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("output"),
+    full: Annotated[bool, typer.Option("--full", help="Also the longer runs.")] = False,
+) -> None:
+    """Run published experiments again; the exit code is 1 where a verdict fails."""
+    with _plain_errors():
+        from tensorflowlr.reproductions import find, load
+
+        try:
+            folder, titles = find()
+        except FileNotFoundError as error:
+            _stop(str(error), BAD_INPUT)
+        if listing:
+            width = max(len(key) for key in titles)
+            for key, title in titles.items():
+                typer.echo(f"{key:<{width}}  {title}")
+            return
+        if everything == (name is not None):
+            _stop(f"give one experiment or --all; there are {', '.join(titles)}", BAD_INPUT)
+        if name is not None and name not in titles:
+            _stop(f"no experiment {name!r}{_nearest(name, titles)}; there are "
+                  f"{', '.join(titles)}", BAD_INPUT)
+        failed = []
+        for key in titles if everything else [str(name)]:
+            place = output / key
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                _stop(_about(error), BAD_INPUT)
+            try:
+                module = load(folder, key)
+            except ImportError as error:
+                _stop(f"{key}: {error}", FAILED)
+            if module.run(place, full=full):
+                failed.append(key)
+            typer.echo(f"{key}: results are in {place}")
+        if failed:
+            _stop(f"verdicts failed in {', '.join(failed)}", FAILED)
+
+
+@app.command()
+def info() -> None:
+    """Show versions, array libraries, BLAS threads and where the methods come from."""
+    with _plain_errors():
+        from tensorflowlr.integrators import cite
+        from tensorflowlr.integrators.citations import METHODS
+        from tensorflowlr.io import versions
+
+        typer.echo("versions")
+        for name, version in versions().items():
+            typer.echo(f"  {name:<18}{version}")
+        typer.echo("array libraries")
+        for name in ARRAY_LIBRARIES:
+            typer.echo(f"  {name:<18}{_library(name)}")
+        typer.echo("BLAS")
+        for line in _blas():
+            typer.echo(f"  {line}")
+        typer.echo("methods")
+        for method in METHODS:
+            typer.echo(f"  {method.__name__:<18}{cite(method)}")
+
+
+def _write(solution: Solution, settings: RunConfig) -> list[Path]:
+    from tensorflowlr.io import save_solution
+
+    path = settings.directory / f"{settings.name}.h5"
+    written = [path]
+    try:
+        save_solution(path, solution, config=settings)
+        if settings.picture:
+            from tensorflowlr.plotting import plot_solution
+
+            picture = settings.directory / f"{settings.name}.png"
+            title = f"{settings.problem['name'].replace('_', ' ')} ({settings.name})"
+            plot_solution(solution, picture, title=title)
+            written.append(picture)
+    except ImportError as error:
+        _note(f"no picture: {error}")
+    except OSError as error:
+        _stop(_about(error), FAILED)
+    return written
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Warnings as one line each; Ctrl-C and want of memory without a traceback."""
+    from tensorflowlr.integrators import RankCapWarning
+
+    def show(message: Any, category: Any, filename: Any, lineno: Any, *rest: Any) -> None:
+        _note(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RankCapWarning)
+        warnings.showwarning = show
+        try:
+            yield
+        except KeyboardInterrupt:
+            _stop("interrupted", INTERRUPTED)
+        except MemoryError as error:
+            _stop(f"not enough memory: {error}", FAILED)
+
+
+def _library(name: str) -> str:
+    if importlib.util.find_spec(name) is None:
+        return "not installed"
+    owners = importlib.metadata.packages_distributions().get(name, [])
+    return importlib.metadata.version(owners[0]) if owners else "present"
+
+
+def _blas() -> list[str]:
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return ["unknown: threadpoolctl is not installed"]
+    import scipy.linalg.lapack as _  # noqa: F401
+
+    return [
+        f"{pool['internal_api']:<18}{pool['version'] or ''}, threads: {pool['num_threads']}"
+        for pool in threadpool_info()
+    ] or ["no thread pool found"]
+
+
+def _nearest(name: str, known: Any) -> str:
+    import difflib
+
+    found = difflib.get_close_matches(name, list(known), 1, 0.4)
+    return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def _about(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}"
+
+
+def _note(line: str) -> None:
+    typer.echo(" ".join(line.split()), err=True)
+
+
+def _stop(line: str, code: int) -> NoReturn:
+    _note(f"tensorflowlr: {line}")
+    raise typer.Exit(code)
