@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorflowlr import arrays
+from tensorflowlr import arrays, contraction
 
 REPEATS, CALLS = 9, 2000
 
@@ -38,8 +38,8 @@ def cases() -> list[tuple[str, Callable[[], Any], Callable[[], Any]]]:
     gram = a.T @ a
     core = rng.standard_normal((8, 8, 8))
     factors = [rng.standard_normal((16, 8)) for _ in range(3)]
-    planned = arrays.plan("abc,ia,jb,kc->ijk", core.shape, *(f.shape for f in factors))
-    two = arrays.plan("abc,bcd->ad", core.shape, core.shape)
+    planned = contraction.plan("abc,ia,jb,kc->ijk", core.shape, *(f.shape for f in factors))
+    two = contraction.plan("abc,bcd->ad", core.shape, core.shape)
 
     def three_products() -> np.ndarray:
         x = np.tensordot(factors[0], core, axes=(1, 0))

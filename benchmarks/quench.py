@@ -119,7 +119,7 @@ class Meter:
         import collections
         import time
 
-        from tensorflowlr import arrays
+        from tensorflowlr import arrays, contraction
 
         self.lapack = 0.0
         self.products: collections.Counter[tuple[object, ...]] = collections.Counter()
@@ -138,7 +138,7 @@ class Meter:
             return call
 
         arrays._lapack = timed
-        pair = arrays._Pair.__call__
+        pair = contraction._Pair.__call__
         multiply = arrays.multiply
 
         def counted_pair(self_: object, xp: object, left: object, right: object) -> object:
@@ -150,7 +150,7 @@ class Meter:
             self.products[(tuple(matrix.shape), (tensor.shape[axis], rest))] += 1
             return multiply(tensor, matrix, axis)
 
-        arrays._Pair.__call__ = counted_pair
+        contraction._Pair.__call__ = counted_pair
         for name, module in list(sys.modules.items()):
             if name.startswith("tensorflowlr") and getattr(module, "multiply", None) is multiply:
                 module.multiply = counted_multiply

@@ -6,7 +6,7 @@ from conftest import gaussian
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorflowlr import arrays
+from tensorflowlr import contraction
 
 EQUATIONS = [
     "ab->ab",
@@ -61,7 +61,7 @@ def operands(equation, dtype, seed=0):
 @pytest.mark.parametrize("equation", EQUATIONS)
 def test_contract_is_einsum(backend, dtype, equation):
     given_arrays = operands(equation, dtype)
-    made = arrays.contract(equation, *(backend.array(a) for a in given_arrays))
+    made = contraction.contract(equation, *(backend.array(a) for a in given_arrays))
     np.testing.assert_allclose(
         backend.numpy(made), np.einsum(equation, *given_arrays), rtol=1e-12, atol=1e-12
     )
@@ -71,7 +71,7 @@ def test_contract_is_einsum(backend, dtype, equation):
 def test_bound_constants_change_nothing(backend, equation):
     given_arrays = operands(equation, complex)
     first, *constants = [backend.array(a) for a in given_arrays]
-    apply = arrays.plan(equation, *(tuple(a.shape) for a in given_arrays)).bind(*constants)
+    apply = contraction.plan(equation, *(tuple(a.shape) for a in given_arrays)).bind(*constants)
     expected = np.einsum(equation, *given_arrays)
     for factor in (1.0, 2.0):
         np.testing.assert_allclose(
@@ -97,7 +97,7 @@ def test_any_equation_without_traces_or_lonely_sums(data):
     given_arrays = [gaussian([size[c] for c in t], seed=i) for i, t in enumerate(terms)]
     equation = ",".join(terms) + "->" + output
     np.testing.assert_allclose(
-        arrays.contract(equation, *given_arrays),
+        contraction.contract(equation, *given_arrays),
         np.einsum(equation, *given_arrays),
         rtol=1e-12,
         atol=1e-12,
@@ -106,27 +106,27 @@ def test_any_equation_without_traces_or_lonely_sums(data):
 
 def test_sizes_of_one():
     x, y = np.ones((1, 3)), np.ones((3, 1))
-    assert arrays.contract("ab,bc->ac", x, y) == pytest.approx(np.array([[3.0]]))
-    assert arrays.contract("nab,nbc->nac", x[None], y[None]).shape == (1, 1, 1)
+    assert contraction.contract("ab,bc->ac", x, y) == pytest.approx(np.array([[3.0]]))
+    assert contraction.contract("nab,nbc->nac", x[None], y[None]).shape == (1, 1, 1)
 
 
 def test_plans_are_cached_by_equation_and_shapes():
-    first = arrays.plan("ab,bc->ac", (3, 4), (4, 5))
-    assert arrays.plan("ab,bc->ac", (3, 4), (4, 5)) is first
-    assert arrays.plan("ab,bc->ac", (3, 4), (4, 6)) is not first
-    hits = arrays.plan.cache_info().hits
-    arrays.contract("ab,bc->ac", np.ones((3, 4)), np.ones((4, 5)))
-    assert arrays.plan.cache_info().hits == hits + 1
+    first = contraction.plan("ab,bc->ac", (3, 4), (4, 5))
+    assert contraction.plan("ab,bc->ac", (3, 4), (4, 5)) is first
+    assert contraction.plan("ab,bc->ac", (3, 4), (4, 6)) is not first
+    hits = contraction.plan.cache_info().hits
+    contraction.contract("ab,bc->ac", np.ones((3, 4)), np.ones((4, 5)))
+    assert contraction.plan.cache_info().hits == hits + 1
 
 
 def test_near_sizes_share_one_search_for_an_order():
-    misses = arrays._order.cache_info().misses
+    misses = contraction._order.cache_info().misses
     for size in (17, 18, 25, 32):
-        arrays.plan("uv,vw,wu->", (size, size), (size, size), (size, size))
-    assert arrays._order.cache_info().misses <= misses + 1
+        contraction.plan("uv,vw,wu->", (size, size), (size, size), (size, size))
+    assert contraction._order.cache_info().misses <= misses + 1
 
 
 def test_the_order_is_a_good_one():
     """A chain that costs 1000 times more from the wrong end is started at the right one."""
-    planned = arrays.plan("ab,bc,cd->ad", (100, 100), (100, 100), (100, 1))
+    planned = contraction.plan("ab,bc,cd->ad", (100, 100), (100, 100), (100, 1))
     assert planned.steps[0][:2] == (1, 2)

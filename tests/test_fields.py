@@ -9,7 +9,7 @@ from helpers import columns, matricised, random_pairs
 import tensorflowlr as tlr
 from tensorflowlr.fields.environment import prolong, restrict
 from tensorflowlr.moves.assemble import assemble_all
-from tensorflowlr.moves.frame import frame_of
+from tensorflowlr.moves.frame import complete_nodes, frame_of
 
 TIME = 0.3
 
@@ -204,6 +204,29 @@ def test_evaluation_is_the_dense_right_hand_side(tree, dtype):
         expected = problem(TIME, problem.start.to_dense())
         found = problem.field.evaluate(TIME, problem.start).to_dense()
         assert np.linalg.norm(found - expected) < 1e-12 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_orthonormal_derivatives(backend, tree, dtype, rank):
+    problem = Problem(tree, dtype, "tree")
+    plain = tlr.TreeTensor.random(tree, problem.shape, rank, rng=0, dtype=dtype)
+    Y, first = backend.tensor(plain).orthogonalize(), problem.field.operators[0]
+    complete = complete_nodes(tree, Y.cores)
+    alone = tlr.LinearField(first, coefficient=lambda t: 2.0 * t)
+    slope = (2.0 * TIME * problem.dense[0] @ plain.to_dense().reshape(-1)).reshape(problem.shape)
+    cases = [(alone, slope), (tlr.FactoredField(alone.evaluate), slope)]
+    if backend.name == "numpy":
+        cases.append((problem.field, problem(TIME, plain.to_dense())))
+    for F, expected in cases:
+        made = F.orthonormal(TIME, Y, complete)
+        found = backend.numpy(tlr.TreeTensor.trusted(tree, made).to_dense())
+        assert np.linalg.norm(found - expected) < 1e-12 * np.linalg.norm(expected)
+        for node in tree.edges:
+            columns_ = backend.numpy(made[node])
+            columns_ = columns_.reshape(-1, columns_.shape[-1])
+            assert np.abs(columns_.conj().T @ columns_ - np.eye(columns_.shape[1])).max() < 1e-13
+            if complete[node]:
+                assert np.array_equal(backend.numpy(made[node]), backend.numpy(Y.cores[node]))
 
 
 def test_real_starts_become_complex_where_the_field_is():

@@ -230,6 +230,11 @@ def applied(Y, seed=0):
     return H @ Y, (H.to_dense() @ Y.to_dense().reshape(-1)).reshape(Y.shape)
 
 
+def enriched(Y, FY, tolerance):
+    complete = complete_nodes(Y.tree, Y.cores)
+    return range_frame(Y, orthonormal_derivative(Y, FY, complete), complete, tolerance)
+
+
 @pytest.mark.parametrize("tolerance", [0.0, 1e-3, 0.3])
 def test_enriched_bases_hold_the_range_of_the_derivative(tree, tolerance):
     Y = start(tree)

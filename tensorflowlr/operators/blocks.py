@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 from opt_einsum import get_symbol
 
-from tensorflowlr.arrays import Array, conj, plan
+from tensorflowlr.arrays import Array, conj
+from tensorflowlr.contraction import plan
 
 
 @functools.cache
