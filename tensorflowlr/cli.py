@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tensorflowlr.config import RunConfig
     from tensorflowlr.integrators import Solution
 
-BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 ARRAY_LIBRARIES = ("numpy", "torch", "cupy", "array_api_strict")
 
 app = typer.Typer(
@@ -46,7 +46,7 @@ def integrate(
     output: Annotated[
         Path | None, typer.Option(help="Folder for the results, in place of the file's.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
 ) -> None:
     """Integrate a configured problem; write an HDF5 file and a picture."""
     with _plain_errors():
@@ -165,8 +165,9 @@ def _write(solution: Solution, settings: RunConfig) -> list[Path]:
             from tensorflowlr.plotting import plot_solution
 
             picture = settings.directory / f"{settings.name}.png"
-            title = f"{settings.problem['name'].replace('_', ' ')} ({settings.name})"
-            plot_solution(solution, picture, title=title)
+            plot_solution(
+                solution, picture, title=f"{settings.name}: {settings.problem['name']}"
+            )
             written.append(picture)
     except ImportError as error:
         _note(f"no picture: {error}")
@@ -180,7 +181,10 @@ def _plain_errors() -> Iterator[None]:
     """Warnings as one line each; Ctrl-C and want of memory without a traceback."""
     from tensorflowlr.integrators import RankCapWarning
 
-    def show(message: Any, category: Any, filename: Any, lineno: Any, *rest: Any) -> None:
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int,
+        file: TextIO | None = None, line: str | None = None,
+    ) -> None:
         _note(f"warning: {message}")
 
     with warnings.catch_warnings():
@@ -206,8 +210,10 @@ def _blas() -> list[str]:
         from threadpoolctl import threadpool_info
     except ImportError:
         return ["unknown: threadpoolctl is not installed"]
-    import scipy.linalg.lapack as _  # noqa: F401
+    from tensorflowlr import arrays
 
+    # a first factorisation loads what holds the threads
+    arrays.qr(arrays.host.eye(2))
     return [
         f"{pool['internal_api']:<18}{pool['version'] or ''}, threads: {pool['num_threads']}"
         for pool in threadpool_info()

@@ -220,7 +220,9 @@ def _tree(value: Any, modes: int) -> Tree:
     if isinstance(value, list):
         tree = _made("problem.tree", Tree, value)
         if tree.modes != modes:
-            raise ConfigError(f"problem.tree: holds {tree.modes} modes, but problem.modes = {modes}")
+            raise ConfigError(
+                f"problem.tree: holds {tree.modes} modes, but problem.modes = {modes}"
+            )
         return tree
     if not isinstance(value, str) or value not in TREES:
         near = _nearest(value, TREES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tensorflowlr.arrays import host, to_numpy
@@ -57,19 +58,21 @@ def plot_solution(
     values = {name: _columns(solution, v) for name, v in solution.observables.items()}
     seen = {name: v for name, v in values.items() if name not in CONSERVED and v.size}
     kept = {name: v for name, v in values.items() if name in CONSERVED and v.size}
-    drawn = [_observables] * bool(seen) + [_ranks] + [_drift] * bool(kept)
+    times = to_numpy(solution.times)
+    drawn: list[Callable[[Axes], None]] = []
+    if seen:
+        drawn.append(lambda panel: _observables(panel, times, seen))
+    drawn.append(lambda panel: _ranks(panel, times, solution.ranks))
+    if kept:
+        drawn.append(lambda panel: _drift(panel, times, kept))
     figure = Figure(figsize=(7.0, 1.0 + 2.2 * len(drawn)), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0]
-    times = to_numpy(solution.times)
     for panel, draw in zip(panels, drawn, strict=True):
         panel.grid(True, which="major", color="0.88", linewidth=0.6)
         panel.set_axisbelow(True)
         panel.spines[["top", "right"]].set_visible(False)
-        if draw is _ranks:
-            _ranks(panel, times, solution)
-        else:
-            draw(panel, times, seen if draw is _observables else kept)
+        draw(panel)
     panels[-1].set_xlabel("time t")
     if len(times) > 1:
         panels[-1].set_xlim(times.min(), times.max())
@@ -108,16 +111,16 @@ def _observables(panel: Axes, times: Any, seen: dict[str, Any]) -> None:
                 panel.plot(times, column.imag, ":", label=label, **style)
     handles, _ = panel.get_legend_handles_labels()
     if len(handles) == 1:
-        panel.set_ylabel(handles[0].get_label(), parse_math=False)
+        panel.set_ylabel(str(handles[0].get_label()), parse_math=False)
     else:
         panel.set_ylabel("observables")
         _legend(panel)
 
 
-def _ranks(panel: Axes, times: Any, solution: Solution) -> None:
+def _ranks(panel: Axes, times: Any, history: dict[int, Any]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    ranks = host.stack([to_numpy(column) for column in solution.ranks.values()])
+    ranks = host.stack([to_numpy(column) for column in history.values()])
     ordered = host.sort(ranks, axis=0)
     count = ranks.shape[0]
     median = 0.5 * (ordered[(count - 1) // 2] + ordered[count // 2])

@@ -9,6 +9,8 @@ import numpy as np
 from conftest import dense_terms
 
 import tensorflowlr as tlr
+from tensorflowlr.fields.environment import prolong
+from tensorflowlr.moves.frame import Frame
 
 SX = np.array([[0.0, 1.0], [1.0, 0.0]])
 SY = np.array([[0.0, -1j], [1j, 0.0]])
@@ -141,3 +143,27 @@ def tensorised(rows: np.ndarray, modes: Sequence[int], shape: Sequence[int]) -> 
     """Undo `matricised`."""
     order = [*modes, *(i for i in range(len(shape)) if i not in modes)]
     return rows.reshape([shape[m] for m in order]).transpose(np.argsort(order))
+
+
+def defect(matrix: np.ndarray) -> float:
+    """The largest entry of UᴴU - I."""
+    return float(np.abs(matrix.conj().T @ matrix - np.eye(matrix.shape[1])).max(initial=0.0))
+
+
+def frame_defects(frame: Frame, Y: tlr.TreeTensor) -> list[float]:
+    """Largest deviation from orthonormality, and from Y0 put together at any node."""
+    dense = Y.to_dense()
+    worst = [0.0, 0.0]
+    for node in Y.tree.nodes:
+        if frame.centre[node] is None:
+            assert frame.complete[node]
+            continue
+        made = prolong(frame, node, frame.centre[node], frame.basis).to_dense()
+        worst[1] = max(worst[1], np.linalg.norm(made - dense))
+        if node == Y.tree.root:
+            continue
+        axis = Y.tree.position[node]
+        outer = np.moveaxis(frame.outer[node], axis, -1)
+        worst[0] = max(worst[0], defect(outer.reshape(-1, outer.shape[-1])),
+                       defect(frame.basis[node].reshape(-1, frame.basis[node].shape[-1])))
+    return worst

@@ -72,9 +72,15 @@ class _Counted:
 class Method(Protocol):
     """An integrator: settings only, the state goes in and comes out."""
 
-    rule: Truncation
-    order: int
-    reference: str
+    @property
+    def rule(self) -> Truncation:
+        """The truncation after each step."""
+        ...
+
+    @property
+    def order(self) -> int:
+        """The order of convergence."""
+        ...
 
     def step(
         self, F: Field, t0: float, t1: float, Y: TreeTensor, record: Record
