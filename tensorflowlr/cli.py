@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
@@ -67,10 +67,14 @@ def integrate(
             _stop(_about(error), BAD_INPUT)
         failure = None
         try:
-            solution = run(
-                problem.field, problem.start, problem.span, step=settings.step, method=method,
-                observe=problem.observe, save_at=settings.save_at, progress=not quiet,
-            )
+            with warnings.catch_warnings():
+                # an overflow ends the run with an error that says more
+                warnings.simplefilter("ignore", RuntimeWarning)
+                solution = run(
+                    problem.field, problem.start, problem.span, step=settings.step,
+                    method=method, observe=problem.observe, save_at=settings.save_at,
+                    progress=not quiet,
+                )
         except IntegrationError as error:
             if error.solution is None:
                 _stop(str(error), FAILED)
@@ -99,6 +103,7 @@ def reproduce(
     """Run published experiments again; the exit code is 1 where a verdict fails."""
     with _plain_errors():
         from tensorflowlr.reproductions import find, load
+        from tensorflowlr.tables import nearest
 
         try:
             folder, titles = find()
@@ -112,7 +117,7 @@ def reproduce(
         if everything == (name is not None):
             _stop(f"give one experiment or --all; there are {', '.join(titles)}", BAD_INPUT)
         if name is not None and name not in titles:
-            _stop(f"no experiment {name!r}{_nearest(name, titles)}; there are "
+            _stop(f"no experiment {name!r}{nearest(name, titles)}; there are "
                   f"{', '.join(titles)}", BAD_INPUT)
         failed = []
         for key in titles if everything else [str(name)]:
@@ -218,13 +223,6 @@ def _blas() -> list[str]:
         f"{pool['internal_api']:<18}{pool['version'] or ''}, threads: {pool['num_threads']}"
         for pool in threadpool_info()
     ] or ["no thread pool found"]
-
-
-def _nearest(name: str, known: Any) -> str:
-    import difflib
-
-    found = difflib.get_close_matches(name, list(known), 1, 0.4)
-    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def _about(error: OSError) -> str:

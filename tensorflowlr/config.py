@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-import math
 import os
 import tomllib
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,8 @@ from typing import Any
 from tensorflowlr.integrators import AugmentedBUG, ParallelBUG
 from tensorflowlr.moves.flows import Exponential, Krylov, RungeKutta4
 from tensorflowlr.problems import CATALOGUE, Problem
+from tensorflowlr.tables import ConfigError as ConfigError
+from tensorflowlr.tables import built, check_keys, checked, listed, nearest, typed
 from tensorflowlr.trees import Tree
 from tensorflowlr.truncation import Truncation
 
@@ -31,11 +31,6 @@ TREE_MAY_BE = (
     '"balanced", "train", "tucker", nested lists of modes, or a table such as '
     '{ kind = "train", root = 8 }'
 )
-REFUSED = (TypeError, ValueError, ArithmeticError)
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be: ``table.key: what it was, what it may be``."""
 
 
 @dataclass(frozen=True)
@@ -130,22 +125,22 @@ def load_config(path: str | os.PathLike[str]) -> RunConfig:
         tables = tomllib.loads(source)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text ({error})") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path}: lists nested too deeply") from None
-    _known(tables, TABLES, "", "table")
+    check_keys(tables, TABLES, "", "table")
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise ConfigError(f"{name}: must be a table, not {table!r}")
-    run = _checked("run", tables.get("run", {}), {
+    run = checked("run", tables.get("run", {}), {
         "step": (float, ...), "t0": (float, 0.0), "t1": (float, 1.0), "save_at": (list, None),
     })
     if not run["step"] > 0.0:
         raise ConfigError(f"run.step: must be positive, not {run['step']!r}")
     if run["t0"] == run["t1"]:
         raise ConfigError(f"run.t1: must differ from run.t0 = {run['t0']!r}")
-    output = _checked("output", tables.get("output", {}), {
+    output = checked("output", tables.get("output", {}), {
         "directory": (str, "output"), "name": (str, path.stem), "picture": (bool, True),
     })
     name = output["name"]
@@ -154,7 +149,7 @@ def load_config(path: str | os.PathLike[str]) -> RunConfig:
     return RunConfig(
         problem=_problem(tables.get("problem", {})),
         method=_method(tables.get("method", {})),
-        truncation=_checked("truncation", tables.get("truncation", {}), {
+        truncation=checked("truncation", tables.get("truncation", {}), {
             "rtol": (float, 0.0), "atol": (float, 0.0), "max_rank": (int, None),
             "min_rank": (int, 1),
         }),
@@ -178,13 +173,13 @@ def build(config: RunConfig) -> tuple[Problem, Any]:
     if "tree" in arguments:
         arguments["tree"] = _tree(arguments["tree"], arguments["modes"])
     builder = CATALOGUE[config.problem["name"]]
-    problem = _made("problem", builder, **arguments, span=(config.t0, config.t1))
+    problem = built("problem", builder, **arguments, span=(config.t0, config.t1))
     settings = {k: v for k, v in config.method.items() if k not in ("name", "flow")}
     if "flow" in config.method:
         flow = dict(config.method["flow"])
-        settings["flow"] = _made("method.flow", FLOWS[flow.pop("name")], **flow)
-    rule = _made("truncation", Truncation, **config.truncation)
-    method = _made("method", METHODS[config.method["name"]], rule, **settings)
+        settings["flow"] = built("method.flow", FLOWS[flow.pop("name")], **flow)
+    rule = built("truncation", Truncation, **config.truncation)
+    method = built("method", METHODS[config.method["name"]], rule, **settings)
     return problem, method
 
 
@@ -198,7 +193,7 @@ def _problem(table: Mapping[str, Any]) -> dict[str, Any]:
     if "span" in table:
         raise ConfigError("problem.span: is given by run.t0 and run.t1")
     del keys["span"]
-    made = _checked("problem", table, keys)
+    made = checked("problem", table, keys)
     if made.get("modes", 1) < 1:
         raise ConfigError(f"problem.modes: must be at least 1, not {made['modes']!r}")
     if made.get("tree", ...) is None:
@@ -215,19 +210,19 @@ def _tree(value: Any, modes: int) -> Tree:
         keys: dict[str, tuple[Any, Any]] = {"kind": (str, ...)}
         if value.get("kind") == "train":
             keys["root"] = (int, 0)
-        options = _checked("problem.tree", value, keys)
+        options = checked("problem.tree", value, keys)
         value = options.pop("kind")
     if isinstance(value, list):
-        tree = _made("problem.tree", Tree, value)
+        tree = built("problem.tree", Tree, value)
         if tree.modes != modes:
             raise ConfigError(
                 f"problem.tree: holds {tree.modes} modes, but problem.modes = {modes}"
             )
         return tree
     if not isinstance(value, str) or value not in TREES:
-        near = _nearest(value, TREES)
+        near = nearest(value, TREES)
         raise ConfigError(f"problem.tree: was {value!r}{near}; it may be {TREE_MAY_BE}")
-    return _made("problem.tree", TREES[value], modes, **options)
+    return built("problem.tree", TREES[value], modes, **options)
 
 
 def _method(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -239,11 +234,11 @@ def _method(table: Mapping[str, Any]) -> dict[str, Any]:
         keys["reject"] = (float, None)
     elif "reject" in table:
         raise ConfigError('method.reject: only the method "parallel" rejects steps')
-    made = {k: v for k, v in _checked("method", table, keys).items() if v is not None}
+    made = {k: v for k, v in checked("method", table, keys).items() if v is not None}
     if "flow" in made:
         flow = _named("method.flow", made["flow"], FLOWS)
         hints = typing.get_type_hints(FLOWS[flow])
-        made["flow"] = _checked("method.flow", made["flow"], {"name": (str, ...)} | {
+        made["flow"] = checked("method.flow", made["flow"], {"name": (str, ...)} | {
             key: (hints[key], parameter.default)
             for key, parameter in inspect.signature(FLOWS[flow]).parameters.items()
         })
@@ -252,81 +247,20 @@ def _method(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _named(where: str, table: Mapping[str, Any], choices: Mapping[str, Any]) -> str:
     if "name" not in table:
-        raise ConfigError(f"{where}.name: is missing; it may be {_quoted(choices)}")
+        raise ConfigError(f"{where}.name: is missing; it may be {listed(choices)}")
     name = table["name"]
     if not isinstance(name, str) or name not in choices:
-        near = _nearest(name, choices)
-        raise ConfigError(f"{where}.name: was {name!r}{near}; it may be {_quoted(choices)}")
+        near = nearest(name, choices)
+        raise ConfigError(f"{where}.name: was {name!r}{near}; it may be {listed(choices)}")
     return name
 
 
 def _saves(values: list[Any] | None, t0: float, t1: float) -> tuple[float, ...] | None:
     if values is None:
         return None
-    times = tuple(_typed("run.save_at", t, float) for t in values)
+    times = tuple(typed("run.save_at", t, float) for t in values)
     low, high = min(t0, t1), max(t0, t1)
     for t in times:
         if not low <= t <= high:
             raise ConfigError(f"run.save_at: must lie in [{low:g}, {high:g}], not {t!r}")
     return times
-
-
-def _checked(
-    where: str, table: Mapping[str, Any], keys: Mapping[str, tuple[Any, Any]]
-) -> dict[str, Any]:
-    """The table with each key's type checked and the defaults filled in."""
-    _known(table, keys, f"{where}.", "key")
-    made = {}
-    for key, (kind, default) in keys.items():
-        if key in table:
-            made[key] = _typed(f"{where}.{key}", table[key], kind)
-        elif default is ...:
-            raise ConfigError(f"{where}.{key}: is missing; it must be {_words(kind)}")
-        else:
-            made[key] = default
-    return made
-
-
-def _known(table: Mapping[str, Any], keys: Iterable[str], where: str, what: str) -> None:
-    for key in table:
-        if key not in keys:
-            raise ConfigError(
-                f"{where}{key}: no such {what}{_nearest(key, keys)}; there are {_quoted(keys)}"
-            )
-
-
-def _typed(where: str, value: Any, kind: Any) -> Any:
-    fits = {
-        int: isinstance(value, int) and not isinstance(value, bool),
-        float: isinstance(value, (int, float)) and not isinstance(value, bool),
-    }
-    if isinstance(kind, type) and kind is not Any and not fits.get(kind, isinstance(value, kind)):
-        raise ConfigError(f"{where}: must be {_words(kind)}, not {value!r}")
-    if kind is not float:
-        return value
-    if not abs(value) < math.inf:
-        raise ConfigError(f"{where}: must be finite, not {value!r}")
-    return float(value)
-
-
-def _words(kind: Any) -> str:
-    return {
-        int: "an integer", float: "a number", str: "a text", bool: "true or false",
-        list: "a list of numbers", dict: "a table",
-    }.get(kind, "a value")
-
-
-def _nearest(name: Any, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(str(name), list(known), 1, 0.5)
-    return f" (did you mean {found[0]!r}?)" if found else ""
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
-def _made(where: str, maker: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    try:
-        return maker(*arguments, **options)
-    except REFUSED as error:
-        raise ConfigError(f"{where}: {error}") from error

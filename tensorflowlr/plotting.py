@@ -19,6 +19,7 @@ DASHES = ("-", "--", "-.", ":")
 CONSERVED = ("norm", "energy")
 # a component each gets its own line up to this many
 MAX_LINES = 64
+LARGEST = 1e100
 
 
 def plot_solution(
@@ -84,11 +85,14 @@ def plot_solution(
 
 
 def _columns(solution: Solution, values: Any) -> Any:
-    """Observed values as (times, entries), what is not finite left blank."""
+    """Observed values as (times, entries), what is not finite or beyond drawing left blank."""
     array = to_numpy(values)
     array = array.reshape((len(to_numpy(solution.times)), -1))
     array = array * 1.0
-    return host.where(host.isfinite(array), array, float("nan"))
+    good = host.isfinite(array)
+    # squares and margins of larger numbers overflow
+    good = good & (host.abs(host.where(good, array, 0.0)) < LARGEST)
+    return host.where(good, array, float("nan"))
 
 
 def _observables(panel: Axes, times: Any, seen: dict[str, Any]) -> None:

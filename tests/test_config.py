@@ -133,6 +133,8 @@ REFUSED = [
     # truncation, run, output
     (RUN + PROBLEM + METHOD + "[truncation]\nmax_rank = 2.5\n", "truncation.max_rank: must be an"),
     (RUN + "t1 = inf\n", "run.t1: must be finite, not inf"),
+    (RUN + f"t1 = 1{'0' * 400}\n", "run.t1: must fit a floating-point number"),
+    (RUN + f"t1 = 1{'0' * 5000}\n", "run.toml: not TOML"),
     (RUN + "t1 = 0\n", "run.t1: must differ from run.t0 = 0.0"),
     (RUN.replace("0.1", "-0.1"), "run.step: must be positive, not -0.1"),
     (RUN.replace("0.1", "1979-05-27"), "run.step: must be a number, not datetime.date("),

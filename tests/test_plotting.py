@@ -66,6 +66,7 @@ ODD: dict[str, dict[str, np.ndarray]] = {
     "nothing observed": {},
     "exactly kept": {"norm": np.ones(COUNT), "energy": np.zeros(COUNT)},
     "not finite": {"norm": np.full(COUNT, np.nan), "x": np.full(COUNT, np.inf)},
+    "overflowing": {"energy": 10.0 ** np.linspace(0, 308, COUNT), "x": np.full(COUNT, -1e308)},
     "complex and integer": {"z": np.exp(1j * np.arange(COUNT)), "n": np.arange(COUNT)},
     "arrays": {"field": np.ones((COUNT, 2, 3)), "none": np.ones((COUNT, 0))},
     "many entries": {"field": np.ones((COUNT, 500))},
