@@ -11,7 +11,7 @@ import numpy as np
 
 import tensorflowlr as tlr
 from paper_repro import ising_figures
-from paper_repro.common import Array, exact_states, stopwatch
+from paper_repro.common import Array, exact_states, spread, stopwatch
 from paper_repro.ising import ATOL, EXACT, Method, chain, integrate, methods, quench
 from paper_repro.report import Table, Verdicts
 
@@ -78,11 +78,13 @@ def run_dynamics(output: Path, verdicts: Verdicts, full: bool) -> None:
     if full:
         wanted += [("parallel, order 2", h), ("augmented, order 2", h), ("parallel", h / 2),
                    ("parallel, rejection", h / 2), ("augmented", h / 2)]
-    runs = [dynamics(d, end, step, chosen[name], name, exact) for name, step in wanted]
     # the loss is that of the flows and does not depend on the rank
     small = tlr.Truncation(atol=ATOL, min_rank=2, max_rank=10)
     explicit = methods(small, tlr.RungeKutta4())["augmented"]
-    runge_kutta = dynamics(d, end, h, explicit, "augmented, RK4 flows", exact)
+    jobs = [(d, end, step, chosen[name], name, exact) for name, step in wanted]
+    *runs, runge_kutta = spread(
+        dynamics, [*jobs, (d, end, h, explicit, "augmented, RK4 flows", exact)]
+    )
 
     table = Table(
         "d = 16, T = 1, atol 1e-8, ranks 2 … 40: largest deviations over all times",

@@ -47,6 +47,18 @@ def test_enriched_bases_hold_the_range_of_the_derivative(tree, tolerance):
     assert max(frame_defects(frame, Y)) < EXACT
 
 
+def test_surroundings_hold_the_rows_of_the_start_and_its_derivative_alone(tree):
+    Y = start(tree)
+    FY, dense = applied(Y)
+    frame = enriched(Y, FY, 0.0)
+    for node in tree.edges:
+        if frame.centre[node] is not None:
+            modes = tree.leaves_below[node]
+            rows = np.vstack([matricised(x, modes) for x in (Y.to_dense(), dense)])
+            rank = np.linalg.matrix_rank(rows, 1e-11 * np.linalg.norm(rows))
+            assert frame.centre[node].shape[-1] == rank
+
+
 def test_enrichment_leaves_out_what_the_tolerance_allows():
     tree = tlr.Tree.balanced(4)
     Y = tlr.TreeTensor.random(tree, (6,) * 4, 2, rng=0, dtype=complex)

@@ -98,6 +98,12 @@ def test_the_last_step_is_shortened(step, times):
     assert np.allclose(back, 1.0 - np.array(times), 0.0, 1e-15) and back[-1] == 0.0
 
 
+def test_round_off_adds_no_vanishing_step():
+    # 3 · 0.1 / 0.1 is a little more than three
+    assert len(run(span=(0.0, 3 * 0.1), step=0.1).times) == 4
+    assert len(run(span=(0.0, 3 * 0.1 + 1e-9), step=0.1).times) == 5
+
+
 @pytest.mark.parametrize("method", METHODS[1:5:3], ids=str)
 def test_backward_runs_undo_forward_ones(method):
     there = run(method=method, step=0.01)
