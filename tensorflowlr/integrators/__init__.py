@@ -2,10 +2,10 @@
 
 from tensorflowlr.integrators.augmented import AugmentedBUG as AugmentedBUG
 from tensorflowlr.integrators.citations import cite as cite
-from tensorflowlr.integrators.integrate import StepInfo as StepInfo
 from tensorflowlr.integrators.integrate import integrate as integrate
 from tensorflowlr.integrators.integrate import steps as steps
 from tensorflowlr.integrators.parallel import ParallelBUG as ParallelBUG
 from tensorflowlr.integrators.solution import IntegrationError as IntegrationError
 from tensorflowlr.integrators.solution import RankCapWarning as RankCapWarning
 from tensorflowlr.integrators.solution import Solution as Solution
+from tensorflowlr.integrators.step import StepInfo as StepInfo

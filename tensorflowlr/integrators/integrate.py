@@ -7,32 +7,20 @@ import math
 import numbers
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.arrays import host
 from tensorflowlr.fields import LinearField
 from tensorflowlr.fields.environment import Field
+from tensorflowlr.integrators.log import Log, Observer
 from tensorflowlr.integrators.solution import IntegrationError, RankCapWarning, Solution
-from tensorflowlr.integrators.step import Method, Record
+from tensorflowlr.integrators.step import Method, Record, StepInfo
 from tensorflowlr.operators import TreeOperator
 from tensorflowlr.tensors import TreeTensor
 from tensorflowlr.truncation import Truncation
 
-Observer = Callable[[float, TreeTensor], Any]
-
-
-@dataclass(frozen=True)
-class StepInfo:
-    """One accepted step: its end time, the state there, its size, and the running record."""
-
-    t: float
-    y: TreeTensor
-    h: float
-    record: Record
-
+FIELD_METHODS = ("prepare", "environment", "evaluate", "orthonormal")
 
 def integrate(
     F: Any,
@@ -103,33 +91,32 @@ def integrate(
     saves = _checked_saves(save_at, t0, t1, "save_at")
     stepper = steps(F, Y0, span, step=step, method=method, land_on=saves)
     first = next(stepper)
-    log = _Log(observe, saves)
-    log.add(first.t, first.y)
+    log = Log(observe, saves)
+    log.add(first)
     wall, cpu = time.perf_counter(), time.process_time()
     status, message = "completed", f"reached t = {t1:g}"
     bar = _Bar(progress, t0, t1)
-    last, failure = first, None
+    failure = None
     try:
         for info in stepper:
-            # an interrupt inside an observer must not leave a step half recorded
-            log.add(info.t, info.y)
-            last = info
+            log.add(info)
             bar.show(info)
     except KeyboardInterrupt:
-        status, message = "interrupted", f"stopped at t = {last.t:g}"
+        status, message = "interrupted", f"stopped at t = {log.last.t:g}"
     except IntegrationError as error:
         status, message, failure = "failed", str(error), error
     finally:
         bar.close()
     seconds = time.perf_counter() - wall, time.process_time() - cpu
-    solution = log.solution(last, seconds, status, message)
+    solution = log.solution(seconds, status, message)
     if failure is not None:
         failure.solution = solution
         raise failure
-    if last.record.rank_capped:
+    record = log.last.record
+    if record.rank_capped:
         warnings.warn(
-            f"max_rank = {method.rule.max_rank} cut {last.record.rank_capped} of "
-            f"{last.record.steps} steps: errors may exceed the tolerance",
+            f"max_rank = {method.rule.max_rank} cut {record.rank_capped} of "
+            f"{record.steps} steps: errors may exceed the tolerance",
             RankCapWarning,
             stacklevel=2,
         )
@@ -232,7 +219,7 @@ def _field(F: Any) -> Field:
     if isinstance(F, TreeOperator):
         return LinearField(F)
     if not isinstance(F, type) and all(
-        callable(getattr(F, name, None)) for name in ("prepare", "environment", "evaluate")
+        callable(getattr(F, name, None)) for name in FIELD_METHODS
     ):
         return F
     raise TypeError(
@@ -264,67 +251,6 @@ def _checked_saves(save_at: Any, t0: float, t1: float, name: str) -> list[float]
         if not low <= t <= high:
             raise ValueError(f"{name} must lie in [{low:g}, {high:g}], not {t!r}")
     return sorted(set(saves), reverse=t1 < t0)
-
-
-class _Log:
-    """Everything recorded along the way."""
-
-    def __init__(self, observe: Mapping[str, Observer], saves: Sequence[float]) -> None:
-        self.observe, self.saves = observe, set(saves)
-        self.times: list[float] = []
-        self.values: dict[str, list[Any]] = {name: [] for name in observe}
-        self.ranks: list[dict[int, int]] = []
-        self.saved: list[tuple[float, TreeTensor]] = []
-
-    def add(self, t: float, Y: TreeTensor) -> None:
-        values = {name: arrays.to_numpy(f(t, Y)) for name, f in self.observe.items()}
-        for name, value in values.items():
-            if value.dtype.kind not in "biufc":
-                raise TypeError(f"observe[{name!r}] must return numbers, not {value!r}")
-            if self.times and value.shape != self.values[name][0].shape:
-                raise ValueError(
-                    f"observe[{name!r}] must return one shape, not {self.values[name][0].shape} "
-                    f"and then {value.shape}"
-                )
-        self.times.append(t)
-        for name, value in values.items():
-            self.values[name].append(value)
-        self.ranks.append(Y.ranks)
-        if t in self.saves:
-            self.saved.append((t, Y))
-
-    def solution(
-        self, last: StepInfo, seconds: tuple[float, float], status: str, message: str
-    ) -> Solution:
-        record = last.record
-        moves = {
-            name: {"wall": record.wall[name], "cpu": record.cpu[name],
-                   "calls": record.calls[name]}
-            for name in record.wall
-        }
-        return Solution(
-            t=host.asarray([t for t, _ in self.saved]),
-            y=[y for _, y in self.saved],
-            final=last.y,
-            times=host.asarray(self.times),
-            observables={name: host.asarray(v) for name, v in self.values.items()},
-            ranks={
-                edge: host.asarray([r[edge] for r in self.ranks]) for edge in self.ranks[0]
-            },
-            stats={
-                "steps": len(self.times) - 1,
-                "rejected": record.rejected,
-                "evaluations": record.evaluations,
-                "discarded": record.discarded,
-                "discarded_max": record.discarded_max,
-                "rank_capped": record.rank_capped,
-                "wall_seconds": seconds[0],
-                "cpu_seconds": seconds[1],
-                "moves": moves,
-            },
-            status=status,
-            message=message,
-        )
 
 
 class _Bar:

@@ -49,6 +49,16 @@ class Record:
         return end
 
 
+@dataclass(frozen=True)
+class StepInfo:
+    """One accepted step: its end time, the state there, its size, and the running record."""
+
+    t: float
+    y: TreeTensor
+    h: float
+    record: Record
+
+
 class _Counted:
     def __init__(self, local: Local) -> None:
         self.local, self.calls = local, 0
