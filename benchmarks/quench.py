@@ -27,7 +27,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 # "steady" is the same at every L, to see the cost per step grow with L
 CASES = {
     "chain, fast": ("chain", "augmented", 32, 1e-6),
-    "balanced, fast": ("balanced", "augmented", 50, 1e-6),
+    "balanced, fast": ("balanced", "augmented", 44, 1e-6),
     "chain, parallel": ("chain", "parallel", 80, 3e-7),
     "balanced, parallel": ("balanced", "parallel", 128, 3e-8),
     "chain, steady": ("chain", "augmented", 100, 1e-6),

@@ -100,7 +100,7 @@ class ParallelBUG:
             root = centres[-1][..., 0]
             result = finished(Y, (*bases[:-1], root), rule, record)
             if self.reject is None or repeats == MAX_REPEATS or not self._doubtful(
-                frame, environment, bases, centres, result, t0, t1, rule.tolerance(norm)
+                frame, environment, bases, centres, result, t0, t1, rule.tolerance(norm), repeats
             ):
                 return result
             repeats += 1
@@ -140,6 +140,7 @@ class ParallelBUG:
         t0: float,
         t1: float,
         tolerance: float,
+        repeats: int,
     ) -> bool:
         """Whether ranks doubled, or the missing blocks are too large for the tolerance."""
         assert self.reject is not None
@@ -147,7 +148,8 @@ class ParallelBUG:
         before = frame.ranks()
         if any(limit > rank >= 2 * before[node] for node, rank in result.ranks.items()):
             return True
-        if result.max_rank >= limit:
+        # where the ranks are at their limit, one repetition in wider bases is worth its price
+        if repeats and result.max_rank >= limit:
             return False
         for node in (*frame.growing, frame.tree.root):
             if not frame.tree.is_leaf(node):
