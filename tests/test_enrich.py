@@ -71,9 +71,12 @@ def test_tangent_enrichment_of_a_matrix():
     Y = tlr.TreeTensor.random(tlr.Tree.matrix(), (12, 11), 2, rng=0, dtype=complex)
     H = tlr.TreeOperator.from_terms(random_pairs(Y.shape), Y.tree, Y.shape)
     F = tlr.LinearField(H)
-    frame = tangent_frame(
-        Y, lambda frame, node: F.environment(frame).local(node)(0.0, frame.centre[node]), 0.0
-    )
+
+    def slopes(frame, nodes):
+        seen = F.environment(frame)
+        return {node: seen.local(node)(0.0, frame.centre[node]) for node in nodes}
+
+    frame = tangent_frame(Y, slopes, 0.0)
     FY = (H.to_dense() @ Y.to_dense().reshape(-1)).reshape(Y.shape)
     U, V = Y.cores[:2]
     for basis, old, slope in ((frame.basis[0], U, FY @ V.conj()), (frame.basis[1], V,

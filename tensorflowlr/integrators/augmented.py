@@ -9,8 +9,8 @@ from tensorflowlr.fields.environment import Field
 from tensorflowlr.integrators.settings import (
     checked_settings,
     dropped,
-    finished,
     starting_frame,
+    truncated,
 )
 from tensorflowlr.integrators.step import Record
 from tensorflowlr.moves.assemble import widened
@@ -89,4 +89,6 @@ class AugmentedBUG:
             with record.move("augment"):
                 bases[node], _ = augment(old, evolved, drop)
                 environment.update(node, bases[node])
-        return finished(Y, bases, rule, record)
+        result, discarded = truncated(Y, bases, rule, record)
+        record.accept(discarded)
+        return result

@@ -11,8 +11,8 @@ from tensorflowlr.integrators.settings import (
     checked_constant,
     checked_settings,
     dropped,
-    finished,
     starting_frame,
+    truncated,
 )
 from tensorflowlr.integrators.step import Record
 from tensorflowlr.moves.assemble import assemble_all, missing
@@ -23,6 +23,18 @@ from tensorflowlr.truncation import Truncation
 
 # a step is repeated at most this often; the bases double each time
 MAX_REPEATS = 8
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A step taken but not yet accepted."""
+
+    frame: Frame
+    environment: Environment
+    bases: list[Array]
+    centres: list[Array]
+    result: TreeTensor
+    repeats: int
 
 
 @dataclass(frozen=True)
@@ -98,10 +110,10 @@ class ParallelBUG:
             with record.move("assemble"):
                 bases, centres = assemble_all(frame, evolved, drop)
             root = centres[-1][..., 0]
-            result = finished(Y, (*bases[:-1], root), rule, record)
-            if self.reject is None or repeats == MAX_REPEATS or not self._doubtful(
-                frame, environment, bases, centres, result, t0, t1, rule.tolerance(norm), repeats
-            ):
+            result, discarded = truncated(Y, (*bases[:-1], root), rule, record)
+            attempt = _Attempt(frame, environment, bases, centres, result, repeats)
+            if repeats == MAX_REPEATS or not self._doubtful(attempt, t0, t1, rule.tolerance(norm)):
+                record.accept(discarded)
                 return result
             repeats += 1
             record.rejected += 1
@@ -130,26 +142,17 @@ class ParallelBUG:
                 evolved[node] = ends[i, ...]
         return evolved
 
-    def _doubtful(
-        self,
-        frame: Frame,
-        environment: Environment,
-        bases: list[Array],
-        centres: list[Array],
-        result: TreeTensor,
-        t0: float,
-        t1: float,
-        tolerance: float,
-        repeats: int,
-    ) -> bool:
+    def _doubtful(self, attempt: _Attempt, t0: float, t1: float, tolerance: float) -> bool:
         """Whether ranks doubled, or the missing blocks are too large for the tolerance."""
-        assert self.reject is not None
+        if self.reject is None:
+            return False
         limit = self.rule.max_rank or math.inf
-        before = frame.ranks()
-        if any(limit > rank >= 2 * before[node] for node, rank in result.ranks.items()):
+        frame, environment, centres = attempt.frame, attempt.environment, attempt.centres
+        before, after = frame.ranks(), attempt.result.ranks
+        if any(limit > rank >= 2 * before[node] for node, rank in after.items()):
             return True
         # where the ranks are at their limit, one repetition in wider bases is worth its price
-        if repeats and result.max_rank >= limit:
+        if attempt.repeats and attempt.result.max_rank >= limit:
             return False
         for node in (*frame.growing, frame.tree.root):
             if not frame.tree.is_leaf(node):
@@ -160,5 +163,5 @@ class ParallelBUG:
                     if gap > self.reject * tolerance:
                         return True
             if node != frame.tree.root:
-                environment.update(node, bases[node])
+                environment.update(node, attempt.bases[node])
         return False

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
+from tensorflowlr.arrays import Array
 from tensorflowlr.fields.environment import Field
 from tensorflowlr.integrators.step import Record
 from tensorflowlr.moves.enrich import DROPPED_SHARE, range_frame, tangent_frame
 from tensorflowlr.moves.frame import Frame, complete_nodes, frame_of
 from tensorflowlr.tensors import TreeTensor
-from tensorflowlr.tensors.rounding import truncate
+from tensorflowlr.tensors.rounding import Discarded, truncate
 from tensorflowlr.truncation import Truncation
 
 
@@ -63,13 +65,12 @@ def starting_frame(
         if enrich == "range":
             complete = complete_nodes(Y.tree, Y.cores)
             return range_frame(Y, F.orthonormal(t0, Y, complete), complete, tolerance)
-        environments: dict[int, Any] = {}
 
-        def slope(frame: Frame, node: int) -> Any:
-            seen = environments.setdefault(id(frame), F.environment(frame))
-            return seen.local(node)(t0, frame.centre[node])
+        def slopes(frame: Frame, nodes: Sequence[int]) -> dict[int, Array]:
+            environment = F.environment(frame)
+            return {node: environment.local(node)(t0, frame.centre[node]) for node in nodes}
 
-        return tangent_frame(Y, slope, tolerance)
+        return tangent_frame(Y, slopes, tolerance)
 
 
 def dropped(rule: Truncation, frame: Frame, norm: float) -> float:
@@ -82,11 +83,10 @@ def dropped(rule: Truncation, frame: Frame, norm: float) -> float:
     return DROPPED_SHARE * rule.tolerance(norm) / math.sqrt(len(frame.tree.edges))
 
 
-def finished(Y: TreeTensor, cores: Any, rule: Truncation, record: Record) -> TreeTensor:
-    """The truncated result of a step."""
+def truncated(
+    Y: TreeTensor, cores: Sequence[Array], rule: Truncation, record: Record
+) -> tuple[TreeTensor, Discarded]:
+    """The truncated result of a step, of the class of Y, and what was dropped."""
     with record.move("truncate"):
         kept, discarded = truncate(Y.tree, cores, rule)
-    record.discarded += discarded.weight
-    record.discarded_max = max(record.discarded_max, discarded.weight)
-    record.rank_capped += discarded.capped
-    return type(Y).trusted(Y.tree, kept, orthonormal=True)
+    return type(Y).trusted(Y.tree, kept, orthonormal=True), discarded

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from tensorflowlr.fields.environment import Field
 from tensorflowlr.moves.flows import Flow, Local
 from tensorflowlr.tensors import TreeTensor
+from tensorflowlr.tensors.rounding import Discarded
 from tensorflowlr.truncation import Truncation
 
 MOVES = ("enrich", "frame", "flow", "augment", "assemble", "truncate")
@@ -29,6 +30,12 @@ class Record:
     wall: dict[str, float] = field(default_factory=lambda: dict.fromkeys(MOVES, 0.0))
     cpu: dict[str, float] = field(default_factory=lambda: dict.fromkeys(MOVES, 0.0))
     calls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(MOVES, 0))
+
+    def accept(self, discarded: Discarded) -> None:
+        """Count what the truncation of an accepted step dropped."""
+        self.discarded += discarded.weight
+        self.discarded_max = max(self.discarded_max, discarded.weight)
+        self.rank_capped += discarded.capped
 
     @contextmanager
     def move(self, name: str) -> Iterator[None]:

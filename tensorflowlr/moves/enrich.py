@@ -7,7 +7,7 @@ while ranks grow; the full range has it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tensorflowlr.arrays import Array, adjoint, multiply, pad, unfold
 from tensorflowlr.moves.assemble import assemble_all
@@ -81,17 +81,19 @@ def range_frame(
 
 
 def tangent_frame(
-    Y: TreeTensor, derivative: Callable[[Frame, int], Array], tolerance: float
+    Y: TreeTensor,
+    derivative: Callable[[Frame, Sequence[int]], Mapping[int, Array]],
+    tolerance: float,
 ) -> Frame:
     """The frame of Y in bases of Y and the tangent projection of F(Y) alone.
 
-    `derivative` gives F at a node of Y's own frame, restricted to that node.
+    `derivative` gives F at wanted nodes of Y's own frame, restricted to each.
     """
     frame = frame_of(Y)
-    slopes: list[Array] = [None] * len(Y.cores)
-    for node in (*frame.growing, Y.tree.root):
-        slopes[node] = derivative(frame, node)
-    bases, centres = assemble_all(frame, slopes, tolerance)
+    slopes = derivative(frame, (*frame.growing, Y.tree.root))
+    bases, centres = assemble_all(
+        frame, [slopes.get(node) for node in Y.tree.nodes], tolerance
+    )
     root = centres[-1][..., 0]
     return build_frame(
         Y.tree, bases, pad(Y.cores[-1], root.shape), ranks=Y.ranks, extra=root, drop=tolerance
