@@ -42,7 +42,7 @@ class AugmentedBUG:
     References
     ----------
     Ceruti, Kusch, Lubich, arXiv 2104.05247; for trees Ceruti, Lubich, Sulz, arXiv
-    2201.10291, algorithms 5–7.
+    2201.10291.
 
     Examples
     --------

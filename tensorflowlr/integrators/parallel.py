@@ -70,7 +70,7 @@ class ParallelBUG:
 
     References
     ----------
-    Ceruti, Kusch, Lubich, Sulz, arXiv 2412.00858, algorithms 2–4; for matrices Ceruti,
+    Ceruti, Kusch, Lubich, Sulz, arXiv 2412.00858; for matrices Ceruti,
     Kusch, Lubich, arXiv 2304.05660; second order Kusch, arXiv 2403.02834.
 
     Examples

@@ -3,7 +3,7 @@
 The block in all old directions is the node's own evolved centre. The block with one child in
 its new directions and the others in old ones is what the child's evolved centre has there,
 carried up through the child's surroundings. Blocks with two or more new children are zero
-(arXiv 2412.00858, algorithms 3 and 4, with the child's evolved centre in place of h F(Y0)).
+(arXiv 2412.00858, with the child's evolved centre in place of h F(Y0)).
 """
 
 from __future__ import annotations

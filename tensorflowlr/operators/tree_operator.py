@@ -75,7 +75,7 @@ class TreeOperator:
         Notes
         -----
         For a pair interaction the bonds are at most the numerical ranks of the coupling
-        matrix's off-diagonal blocks plus 2 (arXiv 2405.09952, section 4).
+        matrix's off-diagonal blocks plus 2 (arXiv 2405.09952).
         """
         shape = construct.checked_shape(shape)
         tree = construct.checked_tree(tree, len(shape))
