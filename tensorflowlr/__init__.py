@@ -1,10 +1,14 @@
 """Low-rank tensor computation on trees of small tensors."""
 
+from tensorflowlr import measures as measures
+from tensorflowlr import observers as observers
 from tensorflowlr import problems as problems
 from tensorflowlr.fields import DenseField as DenseField
 from tensorflowlr.fields import FactoredField as FactoredField
 from tensorflowlr.fields import LinearField as LinearField
 from tensorflowlr.integrators import AugmentedBUG as AugmentedBUG
+from tensorflowlr.integrators import Checkpoint as Checkpoint
+from tensorflowlr.integrators import CheckpointWarning as CheckpointWarning
 from tensorflowlr.integrators import IntegrationError as IntegrationError
 from tensorflowlr.integrators import ParallelBUG as ParallelBUG
 from tensorflowlr.integrators import RankCapWarning as RankCapWarning
@@ -12,6 +16,7 @@ from tensorflowlr.integrators import Solution as Solution
 from tensorflowlr.integrators import StepInfo as StepInfo
 from tensorflowlr.integrators import cite as cite
 from tensorflowlr.integrators import integrate as integrate
+from tensorflowlr.integrators import resume as resume
 from tensorflowlr.integrators import steps as steps
 from tensorflowlr.moves.flows import Exponential as Exponential
 from tensorflowlr.moves.flows import Krylov as Krylov

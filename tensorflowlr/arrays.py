@@ -16,6 +16,8 @@ import array_api_compat
 import array_api_compat.numpy as _numpy
 import numpy as np
 
+from tensorflowlr.checks import shown
+
 Array = Any
 Namespace = Any
 
@@ -91,12 +93,17 @@ def asarray(value: Any, *, like: Array | None = None, dtype: Any = None) -> Arra
 
     Integers and booleans become double precision. Host values (lists, NumPy arrays) move to
     the library of `like`; arrays that already live elsewhere move only through the host.
+
+    Raises
+    ------
+    TypeError
+        If `value` is no array of numbers: texts that look like numbers are not taken for them.
     """
     if like is None:
         if isinstance(value, np.ma.MaskedArray):
             raise TypeError("a masked array has no numbers under its mask: fill it first")
         known = is_array(value) and (type(value) is np.ndarray or not is_numpy(value))
-        array = value if known else np.asarray(value)
+        array = value if known else _numbers(value)
         xp = namespace(array)
         if dtype is None and not xp.isdtype(array.dtype, ("real floating", "complex floating")):
             dtype = xp.float64
@@ -105,7 +112,7 @@ def asarray(value: Any, *, like: Array | None = None, dtype: Any = None) -> Arra
     if is_array(value) and namespace(value) is xp and device(value) == device(like):
         array = value
     else:
-        values = to_numpy(value)
+        values = _numbers(to_numpy(value))
         kind = getattr(xp, values.dtype.name, None)
         array = xp.asarray(_plain(values, xp), dtype=kind, device=device(like))
     if dtype is None:
@@ -113,6 +120,13 @@ def asarray(value: Any, *, like: Array | None = None, dtype: Any = None) -> Arra
             xp.float64
         )
     return array if dtype is None else xp.astype(array, dtype, copy=False)
+
+
+def _numbers(value: Any) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"{array.dtype} is no dtype of numbers")
+    return array
 
 
 def _plain(array: np.ndarray, xp: Namespace) -> Any:
@@ -179,6 +193,11 @@ def all_finite(array: Array) -> bool:
     """Whether no entry is NaN or infinite."""
     xp = namespace(array)
     return bool(xp.all(xp.isfinite(array)))
+
+
+def quiet() -> Any:
+    """A context in which NumPy does not warn of Inf and NaN: who made them looks for them."""
+    return np.errstate(all="ignore")
 
 
 def zeros(shape: Sequence[int], like: Array) -> Array:
@@ -314,6 +333,17 @@ def permute(array: Array, axes: tuple[int, ...]) -> Array:
     return namespace(array).permute_dims(array, axes)
 
 
+def contiguous(array: Array) -> Array:
+    """The same entries laid out in C order, so that a copy from a file computes the same bits."""
+    if type(array) is np.ndarray:
+        return np.ascontiguousarray(array)
+    if hasattr(array, "contiguous"):
+        return array.contiguous()
+    if array_api_compat.is_cupy_array(array):
+        return namespace(array).ascontiguousarray(array)
+    return array
+
+
 def unfold(tensor: Array, axis: int) -> Array:
     """The matricisation with `axis` in the columns and all other axes, in order, in the rows."""
     last = tensor.ndim - 1
@@ -354,8 +384,22 @@ def pad(tensor: Array, shape: Sequence[int]) -> Array:
 
 
 def default_rng(rng: Any) -> np.random.Generator:
-    """What `numpy.random.default_rng` makes of `rng`; every backend draws from it."""
-    return np.random.default_rng(rng)
+    """What `numpy.random.default_rng` makes of `rng`; every backend draws from it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Saying what `rng` was, where it is none of what NumPy takes.
+    """
+    try:
+        if isinstance(rng, (bool, np.bool_)):
+            raise TypeError("a truth value is no seed")
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(
+            f"rng must be what numpy.random.default_rng takes, not {shown(rng)}: {error}"
+        ) from None
 
 
 FLOATING = ("float32", "float64", "complex64", "complex128")
@@ -401,6 +445,27 @@ def is_sparse(matrix: Any) -> bool:
     return hasattr(matrix, "tocsr") and hasattr(matrix, "nnz")
 
 
+def sparse_rows(data: Any, indices: Any, indptr: Any, shape: tuple[int, int]) -> Any:
+    """A SciPy sparse (CSR) matrix from its three arrays, checked.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not describe a matrix of that shape.
+    """
+    import scipy.sparse
+
+    made = scipy.sparse.csr_array((data, indices, indptr), shape=shape)
+    made.check_format(full_check=True)
+    return made
+
+
+def sparse_parts(matrix: Any) -> tuple[Any, Any, Any]:
+    """The NumPy arrays ``data``, ``indices`` and ``indptr`` of a sparse matrix by rows."""
+    rows = matrix.tocsr()
+    return to_numpy(rows.data), to_numpy(rows.indices), to_numpy(rows.indptr)
+
+
 def sparse_diagonal(diagonal: Array) -> Any:
     """A SciPy sparse matrix with the given diagonal."""
     import scipy.sparse
@@ -418,9 +483,22 @@ def sparse_finite(matrix: Any) -> bool:
     return all_finite(matrix.tocsr().data)
 
 
+def library(array: Array) -> str:
+    """The name of the library an array lives in: ``"numpy"``, ``"torch"`` and so on."""
+    return namespace(array).__name__.removeprefix("array_api_compat.").partition(".")[0]
+
+
+def blas_threads() -> int:
+    """The number of threads that NumPy's linear algebra may use."""
+    from threadpoolctl import threadpool_info
+
+    return max((pool["num_threads"] for pool in threadpool_info()
+                if pool["user_api"] == "blas"), default=1)
+
+
 def numerical_errors() -> tuple[type[Exception], ...]:
     """What overflowing flows and factorisations without convergence raise, on any library."""
-    found: list[type[Exception]] = [FloatingPointError, np.linalg.LinAlgError]
+    found: list[type[Exception]] = [FloatingPointError, OverflowError, np.linalg.LinAlgError]
     for xp in set(_NAMESPACES.values()):
         error = getattr(getattr(xp, "linalg", None), "LinAlgError", None)
         if isinstance(error, type) and error not in found:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import json
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 import typer
 
 if TYPE_CHECKING:
-    from tensorflowlr.config import RunConfig
     from tensorflowlr.integrators import Solution
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -51,7 +51,7 @@ def integrate(
     """Integrate a configured problem; write an HDF5 file and a picture."""
     with _plain_errors():
         from tensorflowlr.config import ConfigError, build, load_config
-        from tensorflowlr.integrators import IntegrationError
+        from tensorflowlr.integrators import Checkpoint
         from tensorflowlr.integrators import integrate as run
 
         try:
@@ -65,31 +65,42 @@ def integrate(
             _stop(f"{where}{error}", BAD_INPUT)
         except OSError as error:
             _stop(_about(error), BAD_INPUT)
-        failure = None
+        path = settings.directory / f"{settings.name}.h5"
+        checkpoint = None
+        if settings.checkpoint is not None:
+            checkpoint = Checkpoint(path, **settings.checkpoint, metadata=settings.metadata())
+
+        def work() -> Solution:
+            return run(
+                problem.field, problem.start, problem.span, step=settings.step, method=method,
+                observe=problem.observe, save_at=settings.save_at, progress=not quiet,
+                checkpoint=checkpoint,
+            )
+
+        _carry_out(work, str(config), path, settings.metadata(), checkpoint is not None, quiet)
+
+
+@app.command()
+def resume(
+    file: Annotated[Path, typer.Argument(help="The file of a checkpointed run.", metavar="RUN.h5")],
+    until: Annotated[float | None, typer.Option(help="A later end than the run had.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
+) -> None:
+    """Go on with a run that stopped, bit for bit as if it had not; draw its picture again."""
+    with _plain_errors():
+        from tensorflowlr.integrators import resume as go_on
+        from tensorflowlr.integrators.storage import load_solution
+
         try:
-            with warnings.catch_warnings():
-                # an overflow ends the run with an error that says more
-                warnings.simplefilter("ignore", RuntimeWarning)
-                solution = run(
-                    problem.field, problem.start, problem.span, step=settings.step,
-                    method=method, observe=problem.observe, save_at=settings.save_at,
-                    progress=not quiet,
-                )
-        except IntegrationError as error:
-            if error.solution is None:
-                _stop(str(error), FAILED)
-            failure, solution = error, error.solution
-        except (TypeError, ValueError) as error:
-            _stop(f"{config}: {error}", BAD_INPUT)
-        written = _write(solution, settings)
-        if not quiet:
-            typer.echo(str(solution))
-            for path in written:
-                typer.echo(f"wrote {path}")
-        if failure is not None:
-            _stop(str(failure), FAILED)
-        if solution.status == "interrupted":
-            _stop(solution.message, INTERRUPTED)
+            metadata = load_solution(file).metadata
+        except OSError as error:
+            _stop(_about(error), BAD_INPUT)
+        except ValueError as error:
+            _stop(str(error), BAD_INPUT)
+        _carry_out(
+            lambda: go_on(file, t1=until, progress=not quiet), str(file), file, metadata, True,
+            quiet,
+        )
 
 
 @app.command()
@@ -159,20 +170,58 @@ def info() -> None:
             typer.echo(f"  {method.__name__:<18}{cite(method)}")
 
 
-def _write(solution: Solution, settings: RunConfig) -> list[Path]:
-    from tensorflowlr.io import save_solution
+def _carry_out(
+    work: Callable[[], Solution], what: str, path: Path, metadata: Mapping[str, str],
+    kept: bool, quiet: bool,
+) -> None:
+    """Run, write the file (where the run did not keep it itself) and the picture, report."""
+    from tensorflowlr.integrators import IntegrationError
 
-    path = settings.directory / f"{settings.name}.h5"
+    failure = None
+    try:
+        with warnings.catch_warnings():
+            # an overflow ends the run with an error that says more
+            warnings.simplefilter("ignore", RuntimeWarning)
+            solution = work()
+    except IntegrationError as error:
+        if error.solution is None:
+            _stop(str(error), FAILED)
+        failure, solution = error, error.solution
+    except OSError as error:
+        _stop(_about(error), BAD_INPUT)
+    except (TypeError, ValueError) as error:
+        _stop(str(error) if str(error).startswith(what) else f"{what}: {error}", BAD_INPUT)
+    written = _write(solution, path, metadata, kept)
+    if not quiet:
+        typer.echo(str(solution))
+        for file in written:
+            typer.echo(f"wrote {file}")
+    if failure is not None:
+        _stop(str(failure), FAILED)
+    if solution.status == "interrupted":
+        _stop(solution.message, INTERRUPTED)
+
+
+def _write(
+    solution: Solution, path: Path, metadata: Mapping[str, str], kept: bool
+) -> list[Path]:
+    from tensorflowlr.integrators.storage import load_solution, save_solution
+
     written = [path]
     try:
-        save_solution(path, solution, config=settings)
-        if settings.picture:
+        if not kept:
+            save_solution(path, solution, metadata=metadata)
+        elif load_solution(path).solution.status != solution.status:
+            # the last checkpoint failed, as a warning said
+            _stop(f"{path}: holds the run only in part; resume goes on from there", FAILED)
+        tables = json.loads(metadata.get("config", "{}"))
+        if tables.get("output", {}).get("picture", True):
             from tensorflowlr.plotting import plot_solution
 
-            picture = settings.directory / f"{settings.name}.png"
-            plot_solution(
-                solution, picture, title=f"{settings.name}: {settings.problem['name']}"
-            )
+            picture = path.with_suffix(".png")
+            problem = tables.get("problem", {}).get("name")
+            title = path.stem if problem is None else f"{path.stem}: {problem}"
+            plot_solution(solution, picture, title=title)
             written.append(picture)
     except ImportError as error:
         _note(f"no picture: {error}")
@@ -184,7 +233,7 @@ def _write(solution: Solution, settings: RunConfig) -> list[Path]:
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Warnings as one line each; Ctrl-C and want of memory without a traceback."""
-    from tensorflowlr.integrators import RankCapWarning
+    from tensorflowlr.integrators import CheckpointWarning, RankCapWarning
 
     def show(
         message: Warning | str, category: type[Warning], filename: str, lineno: int,
@@ -194,6 +243,7 @@ def _plain_errors() -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", RankCapWarning)
+        warnings.simplefilter("always", CheckpointWarning)
         warnings.showwarning = show
         try:
             yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import tomllib
 import typing
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tensorflowlr.integrators import AugmentedBUG, ParallelBUG
+from tensorflowlr.integrators import AugmentedBUG, Checkpoint, ParallelBUG
 from tensorflowlr.moves.flows import Exponential, Krylov, RungeKutta4
 from tensorflowlr.problems import CATALOGUE, Problem
 from tensorflowlr.tables import ConfigError as ConfigError
@@ -45,6 +46,8 @@ class RunConfig:
         Of the table ``run``.
     save_at : tuple of float or None
         Of the table ``run``.
+    checkpoint : mapping of str to value, or None
+        The interval, ``steps`` or ``seconds`` or both; None for no checkpoints.
     directory : pathlib.Path
         Where results go, relative to the current directory.
     name : str
@@ -62,6 +65,7 @@ class RunConfig:
     t0: float
     t1: float
     save_at: tuple[float, ...] | None
+    checkpoint: Mapping[str, Any] | None
     directory: Path
     name: str
     picture: bool
@@ -70,6 +74,10 @@ class RunConfig:
     def with_directory(self, directory: str | os.PathLike[str]) -> RunConfig:
         """The same run with its results elsewhere."""
         return replace(self, directory=Path(directory))
+
+    def metadata(self) -> dict[str, str]:
+        """What goes into the file of the results: the tables as JSON, and the text."""
+        return {"config": json.dumps(self.as_dict(), default=str), "config_source": self.source}
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """The tables as plain dictionaries, fit for JSON."""
@@ -80,6 +88,7 @@ class RunConfig:
             "run": {
                 "step": self.step, "t0": self.t0, "t1": self.t1,
                 "save_at": None if self.save_at is None else list(self.save_at),
+                "checkpoint": None if self.checkpoint is None else dict(self.checkpoint),
             },
             "output": {
                 "directory": str(self.directory), "name": self.name, "picture": self.picture,
@@ -135,6 +144,7 @@ def load_config(path: str | os.PathLike[str]) -> RunConfig:
             raise ConfigError(f"{name}: must be a table, not {table!r}")
     run = checked("run", tables.get("run", {}), {
         "step": (float, ...), "t0": (float, 0.0), "t1": (float, 1.0), "save_at": (list, None),
+        "checkpoint": (dict, None),
     })
     if not run["step"] > 0.0:
         raise ConfigError(f"run.step: must be positive, not {run['step']!r}")
@@ -155,6 +165,7 @@ def load_config(path: str | os.PathLike[str]) -> RunConfig:
         }),
         step=run["step"], t0=run["t0"], t1=run["t1"],
         save_at=_saves(run["save_at"], run["t0"], run["t1"]),
+        checkpoint=_checkpoint(run["checkpoint"]),
         directory=Path(output["directory"]), name=name, picture=output["picture"],
         source=source,
     )
@@ -253,6 +264,14 @@ def _named(where: str, table: Mapping[str, Any], choices: Mapping[str, Any]) -> 
         near = nearest(name, choices)
         raise ConfigError(f"{where}.name: was {name!r}{near}; it may be {listed(choices)}")
     return name
+
+
+def _checkpoint(table: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if table is None:
+        return None
+    made = checked("run.checkpoint", table, {"steps": (int, None), "seconds": (float, None)})
+    built("run.checkpoint", Checkpoint, "name", **made)
+    return made
 
 
 def _saves(values: list[Any] | None, t0: float, t1: float) -> tuple[float, ...] | None:

@@ -1,180 +1,71 @@
-"""Solutions and tree tensors in HDF5 files, written whole or not at all."""
+"""HDF5 files written whole or not at all, and what goes into them: tensors, operators, settings.
+
+A file starts with a seal, the SHA-256 of what follows, because HDF5 crashes on some damaged
+files: none reaches it. Nothing in a file is ever run: settings come back through the
+constructors of classes known by name.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
 import os
 import platform
 import secrets
-import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
+from tensorflowlr import arrays
 from tensorflowlr.arrays import to_numpy
-from tensorflowlr.integrators import Solution
+from tensorflowlr.operators import TreeOperator
 from tensorflowlr.tensors import LowRankMatrix, TensorTrain, TreeTensor, TuckerTensor
 from tensorflowlr.trees import Tree
-
-if TYPE_CHECKING:
-    from tensorflowlr.config import RunConfig
+from tensorflowlr.truncation import Truncation
 
 FORMAT_NAME = b"tensorflowlr solution"
-FORMAT = "tensorflowlr solution 1"
+FORMAT = "tensorflowlr solution 2"
 # HDF5 leaves this many bytes at the start of the file to its user
 HEAD = 512
 KINDS = {kind.__name__: kind for kind in (TreeTensor, LowRankMatrix, TuckerTensor, TensorTrain)}
 # what h5py and json raise on files that are not what they should be
-DAMAGE = (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError, MemoryError)
+DAMAGE = (
+    OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError, MemoryError,
+    ArithmeticError,
+)
+
+Class = TypeVar("Class", bound=type)
+
+_STORABLE: dict[str, type] = {}
 
 
-def save_solution(
-    path: str | os.PathLike[str], solution: Solution, *, config: RunConfig | None = None
-) -> None:
-    """Write a solution to an HDF5 file.
+class NotStorable(TypeError):
+    """A value that no file can hold, such as a function."""
 
-    The file holds times, observables, ranks, saved states, the final state, statistics, the
-    versions of what made it, and the configuration with its text. It appears whole or not
-    at all: an older file of the name survives a failure.
 
-    Parameters
-    ----------
-    path
-        The file.
-    solution
-        What `integrate` returned; arrays of any library, stored as NumPy has them.
-    config
-        The configuration of the run.
+def storable(kind: Class) -> Class:
+    """Let objects of a class be kept in files; a decorator.
 
-    Raises
-    ------
-    TypeError
-        If `solution` is no `Solution`.
-    ValueError
-        If an observable holds something else than numbers.
-    OSError
-        If the file cannot be written.
+    The class is a dataclass, whose fields are kept, or has a method ``stored()`` that returns
+    the keyword arguments of its constructor.
 
     Examples
     --------
-    >>> import pathlib, tempfile
-    >>> import tensorflowlr as tlr
-    >>> from tensorflowlr.io import load_solution_data, save_solution
-    >>> problem = tlr.problems.nearest_neighbour_ising(4)
-    >>> method = tlr.AugmentedBUG(tlr.Truncation(atol=1e-6))
-    >>> sol = tlr.integrate(problem.field, problem.start, (0.0, 0.1), step=0.05,
-    ...                     method=method, observe=problem.observe)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "four.h5")
-    ...     save_solution(path, sol)
-    ...     data = load_solution_data(path)
-    >>> data["status"], data["times"].tolist()
-    ('completed', [0.0, 0.05, 0.1])
+    >>> from dataclasses import dataclass
+    >>> from tensorflowlr.io import storable
+    >>> @storable
+    ... @dataclass(frozen=True)
+    ... class Threshold:
+    ...     value: float
     """
-    import h5py
-
-    if not isinstance(solution, Solution):
-        raise TypeError(f"solution must be a Solution, not {type(solution).__name__}")
-    with replacing(path) as temporary:
-        with h5py.File(temporary, "w", userblock_size=HEAD) as file:
-            _write(file, solution, config)
-        seal = _seal(temporary)
-        with open(temporary, "rb+") as stream:
-            stream.write(seal)
+    _STORABLE[kind.__name__] = kind
+    return kind
 
 
-def load_solution_data(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what `save_solution` wrote.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Returns
-    -------
-    dict
-        ``times``, ``observables``, ``ranks``, ``t``, ``y``, ``final``, ``stats``,
-        ``status`` and ``message`` as a `Solution` has them; ``config`` (the tables) and
-        ``config_source``, None where no configuration was saved; ``versions``.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged or another kind of file.
-    OSError
-        If there is no such file, or it cannot be opened.
-    """
-    import h5py
-
-    path = Path(path)
-    # HDF5 crashes on some damaged files: none reaches it
-    _check_seal(path)
-    try:
-        with h5py.File(path, "r") as file:
-            return _read(file)
-    except DAMAGE as error:
-        raise ValueError(f"{path}: no readable solution: {error}") from error
-
-
-def write_tensor(group: Any, Y: TreeTensor) -> None:
-    """Write a tree tensor to an empty HDF5 group.
-
-    ``tree`` is JSON: the children of every inner node, children before parents, leaf i
-    being mode i. ``cores/k`` is the core of node k.
-
-    Parameters
-    ----------
-    group
-        A group of h5py.
-    Y
-        The tensor.
-    """
-    # nested lists would run into JSON's recursion limit on long combs
-    group["tree"] = json.dumps([list(Y.tree.children[node]) for node in Y.tree.inner])
-    group.attrs["kind"] = type(Y).__name__
-    group.attrs["modes"] = Y.tree.modes
-    for node, core in enumerate(Y.cores):
-        group[f"cores/{node}"] = to_numpy(core)
-
-
-def read_tensor(group: Any) -> TreeTensor:
-    """Read what `write_tensor` wrote, with NumPy arrays for cores.
-
-    Raises
-    ------
-    ValueError
-        If the group holds something else.
-    """
-    try:
-        modes, children = int(group.attrs["modes"]), json.loads(group["tree"][()])
-        built: list[Any] = list(range(modes))
-        for below in children:
-            built.append(tuple(built[child] for child in below))
-        tree = Tree(built[-1])
-        if [list(tree.children[node]) for node in tree.inner] != children:
-            raise ValueError("the nodes of its tree are out of order")
-        cores = [group[f"cores/{node}"][()] for node in tree.nodes]
-        made = TreeTensor(tree, cores)
-    except (*DAMAGE, IndexError) as error:
-        raise ValueError(f"{group.name}: no tree tensor: {error}") from error
-    return KINDS.get(group.attrs["kind"], TreeTensor).trusted(tree, made.cores)
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python, of this library and of what its results depend on."""
-    from tensorflowlr import __version__
-
-    found = {"python": platform.python_version(), "tensorflowlr": __version__}
-    for name in ("numpy", "scipy", "array-api-compat", "opt_einsum", "h5py"):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+storable(Truncation)
 
 
 @contextmanager
@@ -191,51 +82,252 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _write(file: Any, solution: Solution, config: RunConfig | None) -> None:
-    file.attrs.update({
-        "status": solution.status, "message": solution.message,
-        "stats": json.dumps(solution.stats), "versions": json.dumps(versions()),
-    })
-    if config is not None:
-        file["config"] = json.dumps(config.as_dict(), default=str)
-        file["config_source"] = config.source
-    file["times"] = to_numpy(solution.times)
-    for name, values in solution.observables.items():
-        array = to_numpy(values)
-        if array.dtype.kind not in "biufc":
-            raise ValueError(f"observables[{name!r}] must be numbers, not {array.dtype}")
-        # a slash or a lone dot would be a path
-        key = urllib.parse.quote(name, safe=" ").replace(".", "%2E") or "%"
-        dataset = file.require_group("observables").create_dataset(key, data=array)
-        dataset.attrs["name"] = name
-    for edge, values in solution.ranks.items():
-        file[f"ranks/{edge}"] = to_numpy(values)
-    file["saved/times"] = to_numpy(solution.t)
-    for i, state in enumerate(solution.y):
-        write_tensor(file.create_group(f"saved/states/{i}"), state)
-    write_tensor(file.create_group("final"), solution.final)
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove temporary files of `replacing` that a killed process left beside `path`."""
+    path = Path(path)
+    for leftover in path.parent.glob(f".{glob_escaped(path.name)}.????????.tmp"):
+        leftover.unlink(missing_ok=True)
 
 
-def _read(file: Any) -> dict[str, Any]:
-    config, source = file.get("config"), file.get("config_source")
-    return {
-        "times": file["times"][()],
-        "observables": {
-            dataset.attrs["name"]: dataset[()] for dataset in file.get("observables", {}).values()
-        },
-        "ranks": {int(edge): values[()] for edge, values in file.get("ranks", {}).items()},
-        "t": file["saved/times"][()],
-        "y": [
-            read_tensor(file[f"saved/states/{i}"]) for i in range(len(file["saved/times"]))
-        ],
-        "final": read_tensor(file["final"]),
-        "stats": json.loads(file.attrs["stats"]),
-        "status": file.attrs["status"],
-        "message": file.attrs["message"],
-        "config": None if config is None else json.loads(config[()]),
-        "config_source": None if source is None else source[()].decode(),
-        "versions": json.loads(file.attrs["versions"]),
-    }
+def glob_escaped(name: str) -> str:
+    """A file name whose special characters a glob pattern takes as they are."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """An HDF5 file to be filled; sealed and moved to `path` when the block succeeds.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    import h5py
+
+    with replacing(path) as temporary:
+        with h5py.File(temporary, "w", userblock_size=HEAD) as file:
+            yield file
+        seal = _seal(temporary)
+        with open(temporary, "rb+") as stream:
+            stream.write(seal)
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """An HDF5 file whose seal is unbroken.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, another kind of file, or what the block looks for is not there.
+    OSError
+        If there is no such file, or it cannot be opened.
+    """
+    import h5py
+
+    path = Path(path)
+    _check_seal(path)
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except DAMAGE as error:
+        raise ValueError(f"{path}: not readable: {error}") from error
+
+
+def write_tensor(group: Any, Y: TreeTensor) -> None:
+    """Write a tree tensor to an empty HDF5 group.
+
+    ``tree`` is JSON: the children of every inner node, children before parents, leaf i
+    being mode i. ``cores/k`` is the core of node k.
+
+    Parameters
+    ----------
+    group
+        A group of h5py.
+    Y
+        The tensor.
+    """
+    write_tree(group, Y.tree)
+    group.attrs["kind"] = type(Y).__name__
+    # known to be orthonormal, or to be made so: the next step depends on it bit for bit
+    group.attrs["orthonormal"] = Y.orthonormal
+    for node, core in enumerate(Y.cores):
+        group[f"cores/{node}"] = to_numpy(core)
+
+
+def read_tensor(group: Any) -> TreeTensor:
+    """Read what `write_tensor` wrote, with NumPy arrays for cores.
+
+    Raises
+    ------
+    ValueError
+        If the group holds something else.
+    """
+    try:
+        tree = read_tree(group)
+        cores = [group[f"cores/{node}"][()] for node in tree.nodes]
+        made = TreeTensor(tree, cores)
+        orthonormal = bool(group.attrs.get("orthonormal", False)) and all(
+            _columns_orthonormal(core) for core in cores[:-1]
+        )
+    except DAMAGE as error:
+        raise ValueError(f"{group.name}: no tree tensor: {error}") from error
+    kind = KINDS.get(group.attrs["kind"], TreeTensor)
+    return kind.trusted(tree, made.cores, orthonormal=orthonormal)
+
+
+def _columns_orthonormal(core: Any) -> bool:
+    columns = arrays.unfold(core, core.ndim - 1)
+    gap = arrays.adjoint(columns) @ columns - arrays.eye(core.shape[-1], core.shape[-1], core)
+    return arrays.norm(gap) <= 1e4 * arrays.epsilon(core)
+
+
+def write_tree(group: Any, tree: Tree) -> None:
+    """Write a tree to a group: dataset ``tree`` and attribute ``modes``."""
+    # nested lists would run into JSON's recursion limit on long combs
+    group["tree"] = json.dumps([list(tree.children[node]) for node in tree.inner])
+    group.attrs["modes"] = tree.modes
+
+
+def read_tree(group: Any) -> Tree:
+    """Read what `write_tree` wrote."""
+    modes, children = int(group.attrs["modes"]), json.loads(group["tree"][()])
+    if not 0 < modes <= 1 << 20:
+        raise ValueError(f"a tree of {modes} modes")
+    built: list[Any] = list(range(modes))
+    for below in children:
+        built.append(tuple(built[child] for child in below))
+    tree = Tree(built[-1])
+    if [list(tree.children[node]) for node in tree.inner] != children:
+        raise ValueError("the nodes of its tree are out of order")
+    return tree
+
+
+def write_object(group: Any, name: str, value: Any) -> None:
+    """Write a value to ``group[name]``.
+
+    Numbers, texts, None, tuples, lists, dictionaries with texts for keys, arrays, sparse
+    matrices, trees, tree tensors, tree operators and objects of `storable` classes.
+
+    Raises
+    ------
+    NotStorable
+        If the value is anything else, such as a function; nothing of it is left behind.
+    """
+    if isinstance(value, complex):
+        value = (value.real, value.imag)
+        group[name] = json.dumps(value)
+        group[name].attrs["is"] = "complex"
+    elif value is None or isinstance(value, (bool, int, float, str)):
+        group[name] = json.dumps(value)
+        group[name].attrs["is"] = "json"
+    elif arrays.is_array(value):
+        group[name] = to_numpy(value)
+        group[name].attrs["is"] = "array"
+    else:
+        made = group.create_group(name)
+        try:
+            made.attrs["is"] = _write_group(made, value)
+        except NotStorable as error:
+            del group[name]
+            raise NotStorable(f"{name}: {error}") from None
+
+
+def read_object(group: Any, name: str) -> Any:
+    """Read what `write_object` wrote; arrays come back in NumPy.
+
+    Raises
+    ------
+    ValueError, TypeError, LookupError
+        If something else is there.
+    """
+    item = group[name]
+    kind = item.attrs["is"]
+    if kind == "json":
+        return json.loads(item[()])
+    if kind == "complex":
+        return complex(*json.loads(item[()]))
+    if kind == "array":
+        return item[()]
+    if kind in ("tuple", "list"):
+        values = [read_object(item, str(i)) for i in range(len(item))]
+        return tuple(values) if kind == "tuple" else values
+    if kind == "dict":
+        keys = [str(i) for i in range(len(item))]
+        return {item[key].attrs["key"]: read_object(item, key) for key in keys}
+    if kind == "sparse":
+        parts = (item["data"][()], item["indices"][()], item["indptr"][()])
+        rows, columns = (int(n) for n in item["shape"][()])
+        return arrays.sparse_rows(*parts, (rows, columns))
+    if kind == "tree":
+        return read_tree(item)
+    if kind == "tensor":
+        return read_tensor(item)
+    if kind == "operator":
+        return TreeOperator(
+            read_tree(item), read_object(item, "leaf_matrices"), read_object(item, "inner_cores")
+        )
+    if kind not in _STORABLE:
+        raise ValueError(f"{item.name}: of unknown class {kind!r}")
+    return _STORABLE[kind](**{key: read_object(item, key) for key in item})
+
+
+def _write_group(group: Any, value: Any) -> str:
+    """Write a value of many parts to its group; return what it is."""
+    kind = type(value)
+    if kind in (tuple, list):
+        for i, part in enumerate(value):
+            write_object(group, str(i), part)
+        return kind.__name__
+    if isinstance(value, Mapping):
+        for i, (key, part) in enumerate(value.items()):
+            if not isinstance(key, str):
+                raise NotStorable(f"a key must be a text, not {key!r}")
+            write_object(group, str(i), part)
+            group[str(i)].attrs["key"] = key
+        return "dict"
+    if arrays.is_sparse(value):
+        data, indices, indptr = arrays.sparse_parts(value)
+        group["data"], group["indices"], group["indptr"] = data, indices, indptr
+        group["shape"] = value.shape
+        return "sparse"
+    if kind is Tree:
+        write_tree(group, value)
+        return "tree"
+    if isinstance(value, TreeTensor):
+        write_tensor(group, value)
+        return "tensor"
+    if kind is TreeOperator:
+        write_tree(group, value.tree)
+        write_object(group, "leaf_matrices", value.leaf_matrices)
+        write_object(group, "inner_cores", value.inner_cores)
+        return "operator"
+    if _STORABLE.get(kind.__name__) is not kind:
+        raise NotStorable(f"{value!r} cannot be kept in a file")
+    for key, part in stored_parts(value).items():
+        write_object(group, key, part)
+    return kind.__name__
+
+
+def stored_parts(value: Any) -> dict[str, Any]:
+    """The constructor's keyword arguments that make a storable object again."""
+    if hasattr(value, "stored"):
+        return value.stored()
+    return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python, of this library and of what its results depend on."""
+    from tensorflowlr import __version__
+
+    found = {"python": platform.python_version(), "tensorflowlr": __version__}
+    for name in ("numpy", "scipy", "array-api-compat", "opt_einsum", "h5py"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "unknown"
+    return found
 
 
 def _seal(path: Path) -> bytes:

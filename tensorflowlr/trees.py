@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from tensorflowlr.checks import is_whole, shown, whole_number
+
+# larger trees are slips of the pen that would fill the memory
+MOST_MODES = 1 << 20
 _END = object()
 
 
@@ -50,7 +54,7 @@ class Tree:
 
     def __init__(self, spec: Any) -> None:
         if not isinstance(spec, (tuple, list)):
-            raise TypeError(f"spec must be nested tuples of mode numbers, not {spec!r}")
+            raise TypeError(f"spec must be nested tuples of mode numbers, not {shown(spec)}")
         leaves: list[int] = []
         inner: list[list[Any]] = []
         # children before parents without recursion, so that combs of any length work
@@ -60,21 +64,25 @@ class Tree:
             child = next(rest, _END)
             if child is _END:
                 if not found:
-                    raise ValueError("spec: every nested tuple must hold at least one mode")
+                    raise ValueError(
+                        f"spec: every nested tuple must hold at least one mode, not {shown(spec)}"
+                    )
                 stack.pop()
                 inner.append(found)
                 if stack:
                     stack[-1][0].append(("inner", len(inner) - 1))
             elif isinstance(child, (tuple, list)):
                 stack.append(([], iter(child)))
-            elif isinstance(child, bool) or not hasattr(child, "__index__"):
-                raise TypeError(f"spec: a mode must be an integer, not {child!r}")
+            elif not is_whole(child):
+                raise TypeError(f"spec: a mode must be an integer, not {shown(child)}")
             else:
                 leaves.append(int(child))
                 found.append(int(child))
+        if len(leaves) > MOST_MODES:
+            raise ValueError(f"spec must hold at most {MOST_MODES} modes, not {len(leaves)}")
         if sorted(leaves) != list(range(len(leaves))):
             raise ValueError(
-                f"spec must hold each mode 0 … {len(leaves) - 1} exactly once, not {leaves!r}"
+                f"spec must hold each mode 0 … {len(leaves) - 1} exactly once, not {shown(leaves)}"
             )
         d = self.modes = len(leaves)
         children: list[tuple[int, ...]] = [()] * d
@@ -96,7 +104,7 @@ class Tree:
     @classmethod
     def tucker(cls, modes: int) -> Tree:
         """All leaves below the root: the Tucker format."""
-        return cls(tuple(range(_count(modes))))
+        return cls(tuple(range(whole_number(modes, "modes", 1, MOST_MODES))))
 
     @classmethod
     def train(cls, modes: int, *, root: int = 0) -> Tree:
@@ -116,11 +124,8 @@ class Tree:
         >>> tlr.Tree.train(5, root=2).spec
         ((0, 1), 2, (3, 4))
         """
-        modes = _count(modes)
-        if isinstance(root, bool) or not hasattr(root, "__index__"):
-            raise TypeError(f"root must be a mode, not {root!r}")
-        if not 0 <= root < modes:
-            raise ValueError(f"root must be in 0 … {modes - 1}, not {root!r}")
+        modes = whole_number(modes, "modes", 1, MOST_MODES)
+        root = whole_number(root, "root", 0, modes - 1)
         arms: list[Any] = []
         if root:
             left: Any = 0
@@ -138,7 +143,7 @@ class Tree:
     @classmethod
     def balanced(cls, modes: int) -> Tree:
         """A binary tree of the least height, modes in order."""
-        modes = _count(modes)
+        modes = whole_number(modes, "modes", 1, MOST_MODES)
 
         def split(first: int, last: int) -> Any:
             if last - first == 1:
@@ -165,7 +170,7 @@ class Tree:
 
     def is_leaf(self, node: int) -> bool:
         """Whether `node` is a leaf."""
-        return node < self.modes
+        return self._checked(node) < self.modes
 
     @cached_property
     def position(self) -> tuple[int, ...]:
@@ -192,7 +197,7 @@ class Tree:
     def descendants(self, node: int) -> tuple[int, ...]:
         """All nodes strictly below `node`, children before parents."""
         found: list[int] = []
-        stack = list(self.children[node])
+        stack = list(self.children[self._checked(node)])
         while stack:
             found.append(stack.pop())
             stack.extend(self.children[found[-1]])
@@ -215,6 +220,12 @@ class Tree:
             built.append(tuple(built[c] for c in self.children[node]))
         return built[-1]
 
+    def _checked(self, node: int) -> int:
+        # the common case without a call: nodes are asked for in every contraction
+        if type(node) is int and 0 <= node < len(self.children):
+            return node
+        return whole_number(node, "node", 0, len(self.children) - 1)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tree) and self.children == other.children
 
@@ -225,11 +236,3 @@ class Tree:
         if self.modes > 64:
             return f"Tree(<{self.modes} modes, {len(self.inner)} inner nodes>)"
         return f"Tree({self.spec!r})"
-
-
-def _count(modes: int) -> int:
-    if isinstance(modes, bool) or not hasattr(modes, "__index__"):
-        raise TypeError(f"modes must be a positive integer, not {modes!r}")
-    if modes < 1:
-        raise ValueError(f"modes must be at least 1, not {modes!r}")
-    return int(modes)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tensorflowlr.arrays import Array, host, norm, to_numpy
+from tensorflowlr.checks import not_negative, real_number, shown, whole_number
+
+NOT_NEGATIVE = "finite and not negative"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Truncation:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If a tolerance is negative or not finite, or the ranks cannot be.
 
     Examples
@@ -46,19 +48,10 @@ class Truncation:
 
     def __post_init__(self) -> None:
         for name in ("rtol", "atol"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise TypeError(f"{name} must be a real number, not {value!r}")
-            if not math.isfinite(value) or value < 0.0:
-                raise ValueError(f"{name} must be finite and not negative, not {value!r}")
+            real_number(getattr(self, name), name, NOT_NEGATIVE, not_negative)
         for name in ("max_rank", "min_rank"):
-            value = getattr(self, name)
-            if value is None and name == "max_rank":
-                continue
-            if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-                raise TypeError(f"{name} must be a positive integer, not {value!r}")
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value!r}")
+            if name == "min_rank" or self.max_rank is not None:
+                whole_number(getattr(self, name), name)
         if self.max_rank is not None and self.min_rank > self.max_rank:
             raise ValueError(
                 f"min_rank = {self.min_rank} must not exceed max_rank = {self.max_rank}"
@@ -66,6 +59,7 @@ class Truncation:
 
     def tolerance(self, norm: float) -> float:
         """The absolute tolerance for a tensor of the given norm."""
+        norm = real_number(norm, "norm", NOT_NEGATIVE, not_negative)
         return max(float(self.atol), float(self.rtol) * norm)
 
     def rank(
@@ -90,18 +84,13 @@ class Truncation:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If the values are not finite, not descending or negative.
         """
-        values = to_numpy(singular_values)
-        if values.ndim != 1:
-            raise ValueError(f"singular_values must have one axis, not shape {values.shape}")
-        if not (host.all(host.isfinite(values)) and host.all(values >= 0.0)):
-            raise ValueError("singular_values must be finite and not negative")
-        if host.any(values[1:] > values[:-1]):
-            raise ValueError("singular_values must descend")
-        if tolerance is not None and not tolerance >= 0.0:
-            raise ValueError(f"tolerance must not be negative, not {tolerance!r}")
+        values = _checked_values(singular_values)
+        for name, value in (("tolerance", tolerance), ("round_off", round_off)):
+            if value is not None:
+                real_number(value, name, NOT_NEGATIVE, not_negative)
         if values.size == 0:
             return 0
         if tolerance is None:
@@ -115,6 +104,24 @@ class Truncation:
         """`rank` within `min_rank` and `max_rank`, as far as `available` values allow."""
         rank = max(rank, min(self.min_rank, available), 1)
         return rank if self.max_rank is None else min(rank, self.max_rank)
+
+
+def _checked_values(singular_values: Any) -> Array:
+    may_be = "singular_values must be finite, not negative and descending"
+    try:
+        values = to_numpy(singular_values)
+    except (TypeError, ValueError):
+        raise TypeError(f"{may_be}, not {shown(singular_values)}") from None
+    if values.dtype.kind not in "iuf" and values.size:
+        raise TypeError(f"{may_be}, not of dtype {values.dtype}")
+    if values.ndim != 1:
+        raise ValueError(f"singular_values must have one axis, not shape {values.shape}")
+    good = host.isfinite(values) & (values >= 0)
+    good[1:] &= values[1:] <= values[:-1]
+    if not host.all(good):
+        first = int(host.argmin(good))
+        raise ValueError(f"{may_be}, not {values[first]:g} at position {first}")
+    return values
 
 
 def kept(values: Sequence[float], tolerance: float, round_off: float) -> int:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import tensorflowlr as tlr
 from tensorflowlr import cli, plotting, reproductions
-from tensorflowlr.io import load_solution_data
+from tensorflowlr.integrators import checkpoint
+from tensorflowlr.integrators.storage import load_solution
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = """
@@ -29,13 +32,16 @@ atol = 1e-8
 [run]
 step = {step}
 t1 = {t1}
+{run}
 [output]
 {output}
 """
 
 
 def config(folder: Path, **values: object) -> Path:
-    known: dict[str, object] = {"modes": 4, "truncation": "", "step": 0.1, "t1": 1.0, "output": ""}
+    known: dict[str, object] = {
+        "modes": 4, "truncation": "", "step": 0.1, "t1": 1.0, "run": "", "output": "",
+    }
     path = folder / "four.toml"
     path.write_text(CONFIG.format(**known | values), encoding="utf-8")
     return path
@@ -72,10 +78,11 @@ def test_integrate_writes_file_and_picture_and_says_so(tmp_path):
     assert f"wrote {out / 'four.h5'}" in result.stdout
     assert f"wrote {out / 'four.png'}" in result.stdout
     assert sorted(p.name for p in out.iterdir()) == ["four.h5", "four.png"]
-    data = load_solution_data(out / "four.h5")
-    assert data["observables"]["magnetisation"][-1] == pytest.approx(0.135077479856, abs=1e-3)
-    assert data["config_source"] == path.read_text(encoding="utf-8")
-    assert data["config"]["output"]["directory"] == str(out)
+    stored = load_solution(out / "four.h5")
+    magnetisation = stored.solution.observables["magnetisation"]
+    assert magnetisation[-1] == pytest.approx(0.135077479856, abs=1e-3)
+    assert stored.metadata["config_source"] == path.read_text(encoding="utf-8")
+    assert json.loads(stored.metadata["config"])["output"]["directory"] == str(out)
 
 
 def test_quiet_says_nothing_and_output_table_is_followed(tmp_path):
@@ -118,8 +125,8 @@ def test_what_was_reached_is_saved(tmp_path, monkeypatch, error, code, status):
     result = call("integrate", config(tmp_path), "--output", tmp_path, "--quiet")
     assert result.exit_code == code
     assert "t = 0.4" in one_line(result.stderr)
-    data = load_solution_data(tmp_path / "four.h5")
-    assert (data["status"], data["times"][-1]) == (status, pytest.approx(0.4))
+    kept = tlr.Solution.load(tmp_path / "four.h5")
+    assert (kept.status, kept.times[-1]) == (status, pytest.approx(0.4))
     assert (tmp_path / "four.png").exists()
 
 
@@ -131,7 +138,7 @@ def test_interrupt_outside_the_run(tmp_path, monkeypatch):
     result = call("integrate", config(tmp_path), "--output", tmp_path, "--quiet")
     assert result.exit_code == 130
     assert "interrupted" in one_line(result.stderr)
-    assert load_solution_data(tmp_path / "four.h5")["status"] == "completed"
+    assert tlr.Solution.load(tmp_path / "four.h5").success
 
 
 def test_rank_cap_is_one_line(tmp_path):
@@ -279,9 +286,9 @@ def test_ctrl_c_saves_what_is_there(tmp_path):
     assert process.returncode == 130, err
     assert b"Traceback" not in err
     assert b"interrupted: stopped at t = " in out
-    data = load_solution_data(tmp_path / "four.h5")
-    assert data["status"] == "interrupted"
-    assert data["times"][-1] > 0.0
+    kept = tlr.Solution.load(tmp_path / "four.h5")
+    assert kept.status == "interrupted"
+    assert kept.times[-1] > 0.0
 
 
 def test_command_line_loads_no_heavy_library():
@@ -290,3 +297,55 @@ def test_command_line_loads_no_heavy_library():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
                           check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+CHECKPOINT = "checkpoint = { steps = 2 }"
+
+
+def test_a_killed_run_goes_on_from_its_file_alone(tmp_path, monkeypatch):
+    path = config(tmp_path, run=CHECKPOINT)
+    assert call("integrate", path, "--output", tmp_path / "whole", "--quiet").exit_code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(tlr.AugmentedBUG, "step", failing(KeyboardInterrupt(), 0.35))
+        assert call("integrate", path, "--output", tmp_path / "part", "--quiet").exit_code == 130
+    (tmp_path / "part" / "four.png").unlink()
+    result = call("resume", tmp_path / "part" / "four.h5")
+    assert result.exit_code == 0
+    assert "completed: reached t = 1" in result.stdout
+    assert sorted(p.name for p in (tmp_path / "part").iterdir()) == ["four.h5", "four.png"]
+    one, two = (load_solution(tmp_path / name / "four.h5") for name in ("whole", "part"))
+    assert one.metadata["config_source"] == two.metadata["config_source"]
+    for name, values in one.solution.observables.items():
+        assert np.array_equal(two.solution.observables[name], values)
+    for a, b in zip(one.solution.final.cores, two.solution.final.cores, strict=True):
+        assert np.array_equal(a, b)
+    again = call("resume", tmp_path / "part" / "four.h5", "--until", "1.2", "--quiet")
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert tlr.Solution.load(tmp_path / "part" / "four.h5").times[-1] == 1.2
+
+
+def test_resume_refuses_in_one_line(tmp_path):
+    path = config(tmp_path)
+    assert call("integrate", path, "--output", tmp_path, "--quiet").exit_code == 0
+    for arguments, message in [
+        ((tmp_path / "none.h5",), "none.h5: No such file"),
+        ((path,), "four.toml: no solution of tensorflowlr"),
+        ((tmp_path / "four.h5",), "without a checkpoint of its run"),
+    ]:
+        result = call("resume", *arguments)
+        assert result.exit_code == 2
+        assert message in one_line(result.stderr)
+
+
+def test_a_disk_that_is_full_at_the_end_is_said(tmp_path, monkeypatch):
+    sound = checkpoint.save_solution
+
+    def full(path, solution, **options):
+        if solution.success:
+            raise OSError(28, "No space left on device")
+        sound(path, solution, **options)
+
+    monkeypatch.setattr(checkpoint, "save_solution", full)
+    result = call("integrate", config(tmp_path, run=CHECKPOINT), "--output", tmp_path, "--quiet")
+    assert result.exit_code == 1
+    assert "holds the run only in part; resume goes on from there" in result.stderr

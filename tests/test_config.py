@@ -34,7 +34,8 @@ def test_smallest_file_has_the_defaults(tmp_path):
                     "coupling": 1.0, "field": 1.0},
         "method": {"name": "augmented", "order": 1, "enrich": "range"},
         "truncation": {"rtol": 0.0, "atol": 0.0, "max_rank": None, "min_rank": 1},
-        "run": {"step": 0.1, "t0": 0.0, "t1": 1.0, "save_at": None},
+        "run": {"step": 0.1, "t0": 0.0, "t1": 1.0, "save_at": None,
+                "checkpoint": None},
         "output": {"directory": "output", "name": "run", "picture": True},
     }
     assert config.source == PROBLEM + METHOD + RUN

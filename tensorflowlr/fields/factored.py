@@ -10,7 +10,7 @@ from tensorflowlr.arrays import Array
 from tensorflowlr.fields.environment import in_dtype, prolong, restrict
 from tensorflowlr.moves.enrich import orthonormal_derivative
 from tensorflowlr.moves.frame import Frame
-from tensorflowlr.tensors import TreeTensor
+from tensorflowlr.tensors import TreeTensor, inner
 
 
 class FactoredField:
@@ -59,6 +59,11 @@ class FactoredField:
     def orthonormal(self, t: float, Y: TreeTensor, complete: Sequence[bool]) -> list[Array]:
         """Cores of F(t, Y) with orthonormal columns, complete nodes in Y's own bases."""
         return orthonormal_derivative(Y, self.evaluate(t, Y), complete)
+
+    def probe(self, t: float, Y: TreeTensor) -> list[complex]:
+        """Numbers that tell this field from others: its norm and overlap at a state."""
+        value = self.evaluate(t, Y)
+        return [value.norm(), inner(Y, value)]
 
     def environment(self, frame: Frame) -> CallableEnvironment:
         """The field seen from a frame."""

@@ -8,15 +8,17 @@ from typing import Any
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, namespace
 from tensorflowlr.fields.environment import in_dtype, restrict
+from tensorflowlr.io import storable
 from tensorflowlr.moves.enrich import orthonormal_derivative
 from tensorflowlr.moves.frame import Frame
 from tensorflowlr.operators import TreeOperator, blocks
 from tensorflowlr.operators.tree_operator import PlacedOperator
-from tensorflowlr.tensors import TreeTensor, algebra
+from tensorflowlr.tensors import TreeTensor, algebra, inner
 
 Coefficient = complex | Callable[[float], complex]
 
 
+@storable
 class LinearField:
     """The right-hand side Σ_q c_q(t) H_q Y + source(t).
 
@@ -146,6 +148,22 @@ class LinearField:
             return orthonormal_derivative(Y, self.evaluate(t, Y), complete)
         made = self.operators[0].place(Y.cores[-1]).apply_orthonormal(Y.cores, complete)
         return [*made[:-1], made[-1] * self._at(self.coefficients[0], t)]
+
+    def stored(self) -> dict[str, Any]:
+        """What a file keeps: the constructor's arguments."""
+        return {
+            "operator": self.operators, "coefficient": self.coefficients, "source": self.source,
+        }
+
+    def probe(self, t: float, Y: TreeTensor) -> list[complex]:
+        """Numbers that tell this field from others: expectations and norms at a state."""
+        found: list[complex] = []
+        for h, c in zip(self.operators, self.coefficients, strict=True):
+            found += [self._at(c, t), h.expectation(Y), h.norm()]
+        if self.source is not None:
+            source = self.source_at(t, Y)
+            found += [source.norm(), inner(Y, source)]
+        return found
 
     def environment(self, frame: Frame) -> LinearEnvironment:
         """All blocks of the operators in a frame, from one sweep up and one down."""

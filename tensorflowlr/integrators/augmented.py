@@ -13,6 +13,7 @@ from tensorflowlr.integrators.settings import (
     truncated,
 )
 from tensorflowlr.integrators.step import Record
+from tensorflowlr.io import storable
 from tensorflowlr.moves.assemble import widened
 from tensorflowlr.moves.augment import augment
 from tensorflowlr.moves.flows import Flow, RungeKutta4
@@ -20,6 +21,7 @@ from tensorflowlr.tensors import TreeTensor
 from tensorflowlr.truncation import Truncation
 
 
+@storable
 @dataclass(frozen=True)
 class AugmentedBUG:
     """Rank-adaptive basis update and Galerkin integrator, for any tree.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, host
 from tensorflowlr.integrators.solution import Solution
-from tensorflowlr.integrators.step import StepInfo
+from tensorflowlr.integrators.step import Record, StepInfo
 from tensorflowlr.tensors import TreeTensor
 
 Observer = Callable[[float, TreeTensor], Any]
@@ -33,6 +34,34 @@ class Log:
     def __init__(self, observe: Mapping[str, Observer], saves: Sequence[float]) -> None:
         self.observe, self.saves = observe, set(saves)
         self.entries: list[_Entry] = []
+        self.checkpoints = 0
+        self._before = (0.0, 0.0)
+        self._clock = _now()
+
+    @classmethod
+    def again(
+        cls, observe: Mapping[str, Observer], saves: Sequence[float], solution: Solution,
+        record: Record,
+    ) -> Log:
+        """The log that gave a solution, to be written on."""
+        made = cls(observe, saves)
+        kept = dict(zip(solution.t.tolist(), solution.y, strict=True))
+        times = solution.times.tolist()
+        kept[times[-1]] = solution.final
+        for i, t in enumerate(times):
+            made.entries.append(_Entry(
+                t,
+                {edge: int(column[i]) for edge, column in solution.ranks.items()},
+                {name: column[i] for name, column in solution.observables.items()},
+                StepInfo(t, kept[t], t - times[max(i - 1, 0)], record) if t in kept else None,
+            ))
+        made._before = solution.stats["wall_seconds"], solution.stats["cpu_seconds"]
+        made.checkpoints = solution.stats["checkpoints"]
+        return made
+
+    def start_clock(self) -> None:
+        """Count seconds from now on."""
+        self._clock = _now()
 
     @property
     def last(self) -> StepInfo:
@@ -63,8 +92,10 @@ class Log:
             if entry.t not in self.saves:
                 entry.info = None
 
-    def solution(self, seconds: tuple[float, float], status: str, message: str) -> Solution:
-        """Everything recorded; `seconds` are wall and CPU."""
+    def solution(self, status: str, message: str) -> Solution:
+        """Everything recorded."""
+        now = _now()
+        wall, cpu = (self._before[i] + now[i] - self._clock[i] for i in range(2))
         last, record = self.last, self.last.record
         saved = [e for e in self.entries if e.info is not None and e.t in self.saves]
         moves = {
@@ -92,10 +123,15 @@ class Log:
                 "discarded": record.discarded,
                 "discarded_max": record.discarded_max,
                 "rank_capped": record.rank_capped,
-                "wall_seconds": seconds[0],
-                "cpu_seconds": seconds[1],
+                "checkpoints": self.checkpoints,
+                "wall_seconds": wall,
+                "cpu_seconds": cpu,
                 "moves": moves,
             },
             status=status,
             message=message,
         )
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()

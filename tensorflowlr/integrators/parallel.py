@@ -15,6 +15,7 @@ from tensorflowlr.integrators.settings import (
     truncated,
 )
 from tensorflowlr.integrators.step import Record
+from tensorflowlr.io import storable
 from tensorflowlr.moves.assemble import assemble_all, missing
 from tensorflowlr.moves.flows import Flow, RungeKutta4
 from tensorflowlr.moves.frame import Frame, build_frame
@@ -37,6 +38,7 @@ class _Attempt:
     repeats: int
 
 
+@storable
 @dataclass(frozen=True)
 class ParallelBUG:
     """Parallel basis update and Galerkin integrator, rank-adaptive, for any tree.

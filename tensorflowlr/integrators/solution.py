@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +54,10 @@ class Solution:
     stats : dict
         ``steps``, ``rejected``, ``evaluations``, ``discarded`` (the sum over steps of the
         2-norms cut off), ``discarded_max``, ``rank_capped`` (steps that `max_rank` cut),
-        ``wall_seconds``, ``cpu_seconds``, and ``moves`` with ``wall``, ``cpu`` and ``calls``
-        per move.
+        ``checkpoints`` (how many were written), ``wall_seconds``, ``cpu_seconds``, and
+        ``moves`` with ``wall``, ``cpu`` and ``calls`` per move.
     status : str
-        ``"completed"``, ``"interrupted"`` or ``"failed"``.
+        ``"completed"``, ``"interrupted"``, ``"failed"``, or ``"running"`` in a checkpoint.
     message : str
         The same in words.
     """
@@ -75,6 +76,33 @@ class Solution:
     def success(self) -> bool:
         """Whether the run reached its end."""
         return self.status == "completed"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the solution to an HDF5 file, whole or not at all.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        from tensorflowlr.integrators.storage import save_solution
+
+        save_solution(path, self)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Solution:
+        """Read a solution, or what a checkpoint has so far; arrays come back in NumPy.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or another kind of file.
+        OSError
+            If it cannot be opened.
+        """
+        from tensorflowlr.integrators.storage import load_solution
+
+        return load_solution(path).solution
 
     @property
     def max_ranks(self) -> Array:

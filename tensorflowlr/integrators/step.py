@@ -19,8 +19,9 @@ MOVES = ("enrich", "frame", "flow", "augment", "assemble", "truncate")
 
 @dataclass
 class Record:
-    """Counts and seconds, added up over the steps of a run."""
+    """Counts and seconds, added up over the steps of a run, and where its flows are solved."""
 
+    executor: Any = field(default=None, repr=False)
     steps: int = 0
     rejected: int = 0
     evaluations: int = 0
@@ -58,7 +59,7 @@ class Record:
 
 @dataclass(frozen=True)
 class StepInfo:
-    """One accepted step: its end time, the state there, its size, and the running record."""
+    """One accepted step: its end time, the state there, its size, and the counts until then."""
 
     t: float
     y: TreeTensor

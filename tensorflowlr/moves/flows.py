@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import numbers
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, namespace
+from tensorflowlr.checks import real_number, whole_number
+from tensorflowlr.io import storable
 
 # a Taylor series that needs more terms is cheaper in two halves
 MAX_TERMS = 30
+# a step that needs more parts than two to this power is too long, or its field no field
+MAX_HALVINGS = 14
 
 
 class Local(Protocol):
@@ -33,6 +37,7 @@ class Flow(Protocol):
         ...
 
 
+@storable
 @dataclass(frozen=True)
 class RungeKutta4:
     """The classical Runge–Kutta method of order four, in equal substeps.
@@ -46,10 +51,7 @@ class RungeKutta4:
     substeps: int = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.substeps, bool) or not hasattr(self.substeps, "__index__"):
-            raise TypeError(f"substeps must be a positive integer, not {self.substeps!r}")
-        if self.substeps < 1:
-            raise ValueError(f"substeps must be at least 1, not {self.substeps!r}")
+        whole_number(self.substeps, "substeps")
 
     def __call__(self, local: Local, t0: float, t1: float, start: Array) -> Array:
         h = (t1 - t0) / self.substeps
@@ -64,6 +66,7 @@ class RungeKutta4:
         return x
 
 
+@storable
 @dataclass(frozen=True)
 class Exponential:
     """The flow of a linear field by the Taylor series of the exponential.
@@ -85,6 +88,10 @@ class Exponential:
         _check_tolerance(self.tol)
 
     def __call__(self, local: Local, t0: float, t1: float, start: Array) -> Array:
+        return _in_parts(self._whole, local, t0, t1, start)
+
+    def _whole(self, local: Local, t0: float, t1: float, start: Array) -> Array | None:
+        """The centre at t1, or None where the step is too long for one series."""
         apply, slope = _affine(local, t0, t1, start)
         h = t1 - t0
         term = slope * h
@@ -105,10 +112,10 @@ class Exponential:
                 return total
             term = apply(term) * (h / k)
             total = total + term
-        middle = 0.5 * (t0 + t1)
-        return self(local, middle, t1, self(local, t0, middle, start))
+        return None
 
 
+@storable
 @dataclass(frozen=True)
 class Krylov:
     """The flow of a linear field by the exponential on a Krylov space (Arnoldi).
@@ -130,18 +137,16 @@ class Krylov:
 
     def __post_init__(self) -> None:
         _check_tolerance(self.tol)
-        if isinstance(self.max_dimension, bool) or not hasattr(self.max_dimension, "__index__"):
-            raise TypeError(f"max_dimension must be an integer, not {self.max_dimension!r}")
-        if self.max_dimension < 2:
-            raise ValueError(f"max_dimension must be at least 2, not {self.max_dimension!r}")
+        whole_number(self.max_dimension, "max_dimension", 2)
 
     def __call__(self, local: Local, t0: float, t1: float, start: Array) -> Array:
+        return _in_parts(self._whole, local, t0, t1, start)
+
+    def _whole(self, local: Local, t0: float, t1: float, start: Array) -> Array | None:
+        """The centre at t1, or None where no space of the largest dimension reaches it."""
         apply, slope = _affine(local, t0, t1, start)
         increment = self._phi(apply, slope, t1 - t0)
-        if increment is not None:
-            return start + increment
-        middle = 0.5 * (t0 + t1)
-        return self(local, middle, t1, self(local, t0, middle, start))
+        return None if increment is None else start + increment
 
     def _phi(self, apply: Any, slope: Array, h: float) -> Array | None:
         """The increment h φ₁(hA) slope, or None where no space reaches the tolerance."""
@@ -152,6 +157,8 @@ class Krylov:
             return slope
         basis = [xp.reshape(slope, (-1,)) * (1.0 / size)]
         limit = min(self.max_dimension, _size(slope))
+        # no error estimate falls below round-off
+        tol = max(self.tol, 10.0 * arrays.epsilon(slope))
         entries: dict[tuple[int, int], complex] = {}
         for m in range(1, limit + 1):
             vector = xp.reshape(apply(xp.reshape(basis[-1], slope.shape)), (-1,))
@@ -162,24 +169,45 @@ class Krylov:
                 for i, value in enumerate(arrays.to_numpy(projection).tolist()):
                     entries[i, m - 1] = entries.get((i, m - 1), 0.0) + value
             rest = entries[m, m - 1] = arrays.norm(vector)
+            if not rest < float("inf"):
+                raise FloatingPointError("a flow returned NaN or Inf")
             # the last column makes expm of this matrix return h φ₁ of the leading block
             small = arrays.zeros((m + 2, m + 2), slope)
             for (i, j), value in entries.items():
                 small[i, j] = h * value
             small[0, m + 1] = h
             result = arrays.expm(small)[: m + 1, m + 1]
-            error = abs(complex(result[m])) / max(arrays.norm(result[:m]), 1e-300)
-            if error <= self.tol or m == _size(slope) or rest * abs(h) <= self.tol:
+            error = arrays.norm(result[m:]) / max(arrays.norm(result[:m]), 1e-300)
+            complete = m == _size(slope) or rest * abs(h) <= tol
+            if error <= tol or (complete and error < float("inf")):
                 return xp.reshape((size * result[:m]) @ known, slope.shape)
             basis.append(vector * (1.0 / rest))
         return None
 
 
+def _in_parts(
+    solve: Callable[[Local, float, float, Array], Array | None],
+    local: Local, t0: float, t1: float, start: Array,
+) -> Array:
+    """The centre at t1, over halves, quarters and so on where `solve` finds it too far."""
+    waiting, x = [(t0, t1, 0)], start
+    while waiting:
+        a, b, halvings = waiting.pop()
+        end = solve(local, a, b, x)
+        if end is None:
+            if halvings == MAX_HALVINGS:
+                raise FloatingPointError(
+                    f"a flow needs more than {2**MAX_HALVINGS} parts of its step"
+                )
+            middle = 0.5 * (a + b)
+            waiting += [(middle, b, halvings + 1), (a, middle, halvings + 1)]
+        else:
+            x = end
+    return x
+
+
 def _check_tolerance(tol: float) -> None:
-    if isinstance(tol, bool) or not isinstance(tol, numbers.Real):
-        raise TypeError(f"tol must be a number between 0 and 1, not {tol!r}")
-    if not 0.0 < tol < 1.0:
-        raise ValueError(f"tol must lie between 0 and 1, not {tol!r}")
+    real_number(tol, "tol", "a number between 0 and 1", lambda value: 0.0 < value < 1.0)
 
 
 def _affine(local: Local, t0: float, t1: float, start: Array) -> tuple[Any, Array]:

@@ -10,13 +10,15 @@ leading left singular vectors, in the coordinates of the children's slots, are t
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, host
+from tensorflowlr.checks import is_whole, shown
 from tensorflowlr.operators import leaf
 from tensorflowlr.tensors import algebra, construct
 from tensorflowlr.trees import Tree
@@ -25,6 +27,13 @@ from tensorflowlr.truncation import Truncation
 # a term as it is compiled: coefficient and (mode, label) pairs
 Key = tuple[tuple[int, int], ...]
 Term = tuple[complex, Key]
+
+
+def power_of_two(largest: float) -> float:
+    """Near an extreme number, whose square would vanish or overflow; else one."""
+    if 1e-100 < largest < 1e100 or largest == 0.0:
+        return 1.0
+    return 2.0 ** min(max(round(math.log2(largest)), -1000), 1000)
 
 
 @dataclass
@@ -38,6 +47,10 @@ class _Labels:
         """The label and the factor with which it gives `matrix`; -1 is the identity."""
         given = leaf.on_host(matrix)
         size = given.shape[0]
+        unit = power_of_two(float(abs(given).max()))
+        if unit != 1.0:
+            label, factor = self.find(leaf.scale(matrix, 1.0 / unit))
+            return label, factor * unit
         length = abs(leaf.frobenius(given, given)) ** 0.5
         if length == 0.0:
             return -1, 0.0
@@ -93,19 +106,18 @@ def checked_terms(
             coefficient, factors = term
         except (TypeError, ValueError):
             raise ValueError(
-                f"terms[{number}] must be (coefficient, {{mode: matrix}}), not {term!r}"
+                f"terms[{number}] must be (coefficient, {{mode: matrix}}), not {shown(term)}"
             ) from None
         if not isinstance(factors, Mapping):
-            raise TypeError(f"terms[{number}][1] must map modes to matrices, not {factors!r}")
+            raise TypeError(f"terms[{number}][1] must map modes to matrices, not {shown(factors)}")
         value = algebra.checked_scalar(coefficient, f"terms[{number}][0]")
         if value is None:
-            raise TypeError(f"terms[{number}][0] must be a number, not {coefficient!r}")
+            raise TypeError(f"terms[{number}][0] must be a number, not {shown(coefficient)}")
         key = []
         for mode in factors:
-            whole = hasattr(mode, "__index__") and not isinstance(mode, bool)
-            if not whole or not 0 <= mode < tree.modes:
+            if not is_whole(mode) or not 0 <= mode < tree.modes:
                 raise ValueError(
-                    f"terms[{number}]: a mode must be in 0 … {tree.modes - 1}, not {mode!r}"
+                    f"terms[{number}]: a mode must be in 0 … {tree.modes - 1}, not {shown(mode)}"
                 )
         for mode in sorted(factors):
             name = f"terms[{number}][1][{mode}]"
@@ -117,6 +129,8 @@ def checked_terms(
             if label >= 0:
                 key.append((int(mode), label))
         merged[tuple(key)] = merged.get(tuple(key), 0.0) + value
+        if not cmath.isfinite(merged[tuple(key)]):
+            raise ValueError(f"terms[{number}] must be finite, but its product overflows")
     if given:
         arrays.check_together(given, "terms")
     return [(c, key) for key, c in merged.items()], labels
@@ -127,6 +141,11 @@ def compile_terms(
 ) -> tuple[list[list[Any]], list[Array]]:
     """Leaf matrices per mode and the coefficient cores of the inner nodes, on the host."""
     compiled, labels = checked_terms(terms, tree, shape)
+    # extreme coefficients go into the root as one power of two
+    unit = power_of_two(max(max(abs(c.real), abs(c.imag)) for c, _ in compiled))
+    if unit != 1.0:
+        compiled = [(c / unit, key) for c, key in compiled]
+        rule = replace(rule, atol=min(rule.atol / unit, 1e300))
     nodes: list[_Node] = []
     leaves: list[list[Any]] = []
     cores: list[Array] = []
@@ -193,6 +212,7 @@ def compile_terms(
             cores.append(host.reshape(stacked, (*dims, made.size)))
         else:
             leaves.append(_leaf_matrices(stacked, labels[node], made.identity, shape[node]))
+    cores[-1] = cores[-1] * unit
     return leaves, [_real_if_possible(c) for c in cores]
 
 

@@ -148,6 +148,13 @@ class LeafMatrices:
             matrix = dense(matrix)
         return arrays.asarray(matrix, like=like, dtype=like.dtype)
 
+    def is_finite(self) -> bool:
+        """Whether all numbers fit the dtype they were placed in."""
+        return all(
+            arrays.sparse_finite(m) if arrays.is_sparse(m) else arrays.all_finite(m)
+            for m in self.matrices
+        )
+
     def apply(self, basis: Array) -> Array:
         """All h_k basis, shape (k, n, r)."""
         if self.stack is not None:

@@ -23,7 +23,21 @@ class TreeOperator:
 
     Representation: mode ``i`` holds k_i matrices, each dense (n, n), diagonal (n,) or SciPy
     sparse, as they were given; an inner node holds a coefficient core (k_1, …, k_m, k), the
-    root without its last axis. Use `from_terms` to make one.
+    root without its last axis. `from_terms` is the usual way to make one.
+
+    Parameters
+    ----------
+    tree
+        The topology.
+    leaf_matrices
+        The matrices of every mode.
+    cores
+        One array per inner node, in the order of `tree.inner`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If matrices and cores do not fit the tree and one another, or hold NaN or Inf.
 
     Examples
     --------
@@ -40,10 +54,22 @@ class TreeOperator:
     def __init__(
         self, tree: Tree, leaf_matrices: Sequence[Sequence[Any]], cores: Sequence[Array]
     ) -> None:
+        self._hold(tree, *_checked_parts(tree, leaf_matrices, cores))
+
+    def _hold(self, tree: Tree, leaf_matrices: Any, cores: Any) -> None:
         self.tree = tree
         self.leaf_matrices = tuple(tuple(m) for m in leaf_matrices)
         self.inner_cores = tuple(cores)
         self._placed: dict[tuple[Any, ...], PlacedOperator] = {}
+
+    @classmethod
+    def trusted(
+        cls, tree: Tree, leaf_matrices: Sequence[Sequence[Any]], cores: Sequence[Array]
+    ) -> TreeOperator:
+        """An operator from parts known to fit, unchecked; for code that just made them."""
+        made = object.__new__(cls)
+        made._hold(tree, leaf_matrices, cores)
+        return made
 
     @classmethod
     def from_terms(
@@ -80,7 +106,7 @@ class TreeOperator:
         shape = construct.checked_shape(shape)
         tree = construct.checked_tree(tree, len(shape))
         rule = DEFAULT_RULE if rule is None else construct.checked_rule(rule)
-        return cls(tree, *compile_terms(terms, tree, shape, rule))
+        return cls.trusted(tree, *compile_terms(terms, tree, shape, rule))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -108,11 +134,31 @@ class TreeOperator:
         """Whether H equals its adjoint, up to 1e-7 of its Frobenius norm."""
         hosts = [[leaf.on_host(m) for m in group] for group in self.leaf_matrices]
         daggers = [[leaf.dagger(m) for m in group] for group in hosts]
-        conjugated = [arrays.conj(c) for c in self.inner_cores]
-        straight = self._overlap(hosts, self.inner_cores, hosts, self.inner_cores)
-        crossed = self._overlap(hosts, self.inner_cores, daggers, conjugated)
+        cores, _ = self._in_units()
+        conjugated = [arrays.conj(c) for c in cores]
+        straight = self._overlap(hosts, cores, hosts, cores)
+        crossed = self._overlap(hosts, cores, daggers, conjugated)
         difference = 2.0 * (straight.real - crossed.real)
         return bool(difference <= 1e-14 * max(straight.real, 1e-300))
+
+    def norm(self) -> float:
+        """The Frobenius norm divided by the square root of the dimension.
+
+        Examples
+        --------
+        >>> import tensorflowlr as tlr
+        >>> flips = [(1.0, {i: [[0, 1], [1, 0]]}) for i in range(4)]
+        >>> tlr.TreeOperator.from_terms(flips, tlr.Tree.balanced(4), (2,) * 4).norm()
+        2.0
+        """
+        hosts = [[leaf.on_host(m) for m in group] for group in self.leaf_matrices]
+        cores, unit = self._in_units()
+        return unit * max(self._overlap(hosts, cores, hosts, cores).real, 0.0) ** 0.5
+
+    def _in_units(self) -> tuple[list[Array], float]:
+        """Inner cores in units of the root's largest entry: squares of extreme ones overflow."""
+        largest = float(abs(self.inner_cores[-1]).max()) or 1.0
+        return [*self.inner_cores[:-1], self.inner_cores[-1] / largest], largest
 
     def _overlap(self, left: Any, left_cores: Any, right: Any, right_cores: Any) -> complex:
         below = [
@@ -134,11 +180,17 @@ class TreeOperator:
         TypeError
             If the operator's own arrays live on another library or device than `like`, or
             the operator is complex and `like` is real.
+        ValueError
+            If the dtype of `like` does not hold the operator's numbers.
         """
         key = (namespace(like).__name__, str(arrays.device(like)), arrays.dtype_name(like))
         if key not in self._placed:
             self._check(like)
-            self._placed[key] = PlacedOperator(self, like)
+            with arrays.quiet():
+                placed = PlacedOperator(self, like)
+            if not placed.is_finite():
+                raise ValueError(f"the operator has entries larger than {key[-1]} holds")
+            self._placed[key] = placed
         return self._placed[key]
 
     def _check(self, like: Array) -> None:
@@ -173,20 +225,29 @@ class TreeOperator:
         if self.is_complex:
             kind = arrays.result_dtype(Y.cores[-1], 1j)
             Y = Y.astype(kind)
-        return TreeTensor.trusted(self.tree, self.place(Y.cores[-1]).apply(Y.cores))
+        place = self.place(Y.cores[-1])
+        with arrays.quiet():
+            cores = place.apply(Y.cores)
+        return TreeTensor.trusted(self.tree, algebra.not_overflown(cores, "H @ Y"))
 
     def expectation(self, Y: TreeTensor) -> Any:
         """⟨Y|H|Y⟩, not divided by ‖Y‖²: a float where H is Hermitian or all is real.
 
         Raises
         ------
-        ValueError
-            If the tensor is of another tree or shape.
+        TypeError, ValueError
+            If the tensor is none, or of another tree or shape.
+        OverflowError
+            If the result is larger than the dtype holds.
         """
         self.check_fits(Y)
         if self.is_complex:
             Y = Y.astype(arrays.result_dtype(Y.cores[-1], 1j))
-        value = algebra.scalar(self.place(Y.cores[-1]).expectation(Y.cores))
+        place = self.place(Y.cores[-1])
+        with arrays.quiet():
+            made = place.expectation(Y.cores)
+        algebra.not_overflown([made], "the expectation")
+        value = algebra.scalar(made)
         return float(value.real) if self.is_hermitian else value
 
     def to_dense(self) -> Array:
@@ -220,13 +281,49 @@ class TreeOperator:
         number = algebra.checked_scalar(factor)
         if number is None:
             return NotImplemented
-        cores = (*self.inner_cores[:-1], self.inner_cores[-1] * number)
-        return TreeOperator(self.tree, self.leaf_matrices, cores)
+        cores = (*self.inner_cores[:-1], algebra.scaled(self.inner_cores[-1], number))
+        return TreeOperator.trusted(self.tree, self.leaf_matrices, cores)
 
     __rmul__ = __mul__
 
     def __repr__(self) -> str:
         return f"TreeOperator(shape={self.shape}, largest bond={max(self.ranks.values())})"
+
+
+def _checked_parts(tree: Any, leaf_matrices: Any, cores: Any) -> tuple[Any, Any]:
+    """Leaf matrices and inner cores that fit the tree and one another."""
+    if not isinstance(tree, Tree):
+        raise TypeError(f"tree must be a tlr.Tree, not {type(tree).__name__}")
+    groups = [
+        construct.checked_list(group, f"leaf_matrices[{mode}]")
+        for mode, group in enumerate(construct.checked_list(leaf_matrices, "leaf_matrices"))
+    ]
+    made = [
+        arrays.to_numpy(construct.checked_array(core, f"cores[{i}]"))
+        for i, core in enumerate(construct.checked_list(cores, "cores"))
+    ]
+    for name, found, wanted in (
+        ("leaf_matrices", groups, tree.modes), ("cores", made, len(tree.inner)),
+    ):
+        if len(found) != wanted:
+            raise ValueError(f"{name}: {tree} needs {wanted}, not {len(found)}")
+    for mode, group in enumerate(groups):
+        size = getattr(group[0], "shape", None) or (len(group[0]) if hasattr(
+            group[0], "__len__") else 0,)
+        for k, matrix in enumerate(group):
+            group[k] = leaf.checked_matrix(matrix, int(size[0]), f"leaf_matrices[{mode}][{k}]")
+    dense = [m for group in groups for m in group if not arrays.is_sparse(m)]
+    if dense:
+        arrays.check_together(dense, "leaf_matrices")
+    bonds = [len(group) for group in groups]
+    for i, (node, core) in enumerate(zip(tree.inner, made, strict=True)):
+        wanted = tuple(bonds[c] for c in tree.children[node])
+        order = len(wanted) + (node != tree.root)
+        if core.ndim != order or core.shape[: len(wanted)] != wanted:
+            text = ", ".join([*map(str, wanted), *(["k"] if node != tree.root else [])])
+            raise ValueError(f"cores[{i}] must have shape ({text}), not {core.shape}")
+        bonds.append(int(core.shape[-1]))
+    return groups, made
 
 
 class PlacedOperator:
@@ -238,6 +335,12 @@ class PlacedOperator:
         self.cores: list[Array] = [None] * self.tree.modes + [
             arrays.asarray(c, like=like, dtype=like.dtype) for c in operator.inner_cores
         ]
+
+    def is_finite(self) -> bool:
+        """Whether all numbers fit the dtype they were placed in."""
+        return all(part.is_finite() for part in self.leaves) and all(
+            arrays.all_finite(core) for core in self.cores[self.tree.modes :]
+        )
 
     def apply(self, cores: Sequence[Array]) -> list[Array]:
         """Cores of H Y: ranks multiplied by the bonds."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import cmath
 import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, multiply, namespace, unfold, zeros
+from tensorflowlr.checks import shown
 from tensorflowlr.trees import Tree
 
 if TYPE_CHECKING:
@@ -19,13 +21,50 @@ Cores = Sequence[Array]
 def checked_scalar(value: Any, name: str = "the factor") -> float | complex | None:
     """`value` as a finite Python number, or None where it is none; `name` is for messages."""
     if isinstance(value, bool) or not (
-        isinstance(value, numbers.Number) or getattr(value, "shape", None) == ()
+        isinstance(value, numbers.Number)
+        or (getattr(value, "shape", None) == () and _of_numbers(value))
     ):
         return None
-    number = complex(value)
-    if number != number or abs(number) == float("inf"):
-        raise ValueError(f"{name} must be finite, not {value!r}")
+    try:
+        number = complex(value)
+    except OverflowError:
+        number = complex("inf")
+    if not cmath.isfinite(number):
+        raise ValueError(f"{name} must be finite, not {shown(value)}")
     return number.real if number.imag == 0.0 and not isinstance(value, complex) else number
+
+
+def scaled(core: Array, factor: float | complex) -> Array:
+    """A core times a number, where that overflows nothing.
+
+    Raises
+    ------
+    OverflowError
+        If entries grow beyond what the dtype holds.
+    """
+    with arrays.quiet():
+        product = core * factor
+    not_overflown([product], f"the factor {factor!r}")
+    return product
+
+
+def not_overflown(cores: Cores, what: str) -> Cores:
+    """`cores` if all entries are finite; `what` made them, for the message.
+
+    Raises
+    ------
+    OverflowError
+        If they are not.
+    """
+    if not all(arrays.all_finite(core) for core in cores):
+        name = arrays.dtype_name(cores[-1])
+        raise OverflowError(f"{what} makes entries larger than {name} holds")
+    return cores
+
+
+def _of_numbers(entry: Any) -> bool:
+    kind = str(getattr(entry, "dtype", ""))
+    return any(word in kind for word in ("float", "complex", "int"))
 
 
 def promoted(cores: Cores, *values: Any) -> tuple[Array, ...]:
@@ -135,7 +174,10 @@ def to_dense(tree: Tree, cores: Cores) -> Array:
 
 def entries(tree: Tree, cores: Cores, indices: Any) -> Array:
     """Entries at rows of multi-indices."""
-    table = arrays.to_numpy(indices)
+    try:
+        table = arrays.to_numpy(indices)
+    except (TypeError, ValueError):
+        raise TypeError(f"indices must be integers, not {shown(indices)}") from None
     if table.dtype.kind not in "iu":
         raise TypeError(f"indices must be integers, not {table.dtype}")
     if table.ndim == 1:
@@ -148,7 +190,8 @@ def entries(tree: Tree, cores: Cores, indices: Any) -> Array:
         size = int(cores[mode].shape[0])
         column = table[:, mode]
         if column.size and (column.min() < -size or column.max() >= size):
-            raise IndexError(f"indices of mode {mode} must lie in [-{size}, {size})")
+            wrong = column[(column < -size) | (column >= size)][0]
+            raise IndexError(f"indices of mode {mode} must lie in [-{size}, {size}), not {wrong}")
         picked = xp.asarray((column % size).tolist(), dtype=xp.int64,
                             device=arrays.device(cores[-1]))
         rows[mode] = xp.take(cores[mode], picked, axis=0)

@@ -19,8 +19,12 @@ from tensorflowlr.arrays import (
     svd,
     triangle,
 )
+from tensorflowlr.checks import is_whole, shown, whole_number
 from tensorflowlr.trees import Tree
 from tensorflowlr.truncation import Truncation, kept
+
+# what a 64-bit index can count
+LARGEST_SIZE = 1 << 60
 
 
 def checked_tree(tree: Any, modes: int) -> Tree:
@@ -46,7 +50,9 @@ def checked_array(value: Any, name: str, like: Array | None = None) -> Array:
     try:
         array = arrays.asarray(value, like=like)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be an array of numbers: {error}") from None
+        raise TypeError(
+            f"{name} must be an array of numbers, not {shown(value)}: {error}"
+        ) from None
     if arrays.dtype_name(array) not in arrays.FLOATING:
         raise TypeError(
             f"{name} must be of dtype {', '.join(arrays.FLOATING)}, not {array.dtype}"
@@ -75,8 +81,8 @@ def checked_shape(shape: Any) -> tuple[int, ...]:
     """`shape` as a tuple of positive integers."""
     sizes = checked_list(shape, "shape")
     for i, n in enumerate(sizes):
-        if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:
-            raise ValueError(f"shape[{i}] must be a positive integer, not {n!r}")
+        if not is_whole(n) or not 1 <= n <= LARGEST_SIZE:
+            raise ValueError(f"shape[{i}] must be a positive integer, not {shown(n)}")
     return tuple(int(n) for n in sizes)
 
 
@@ -145,16 +151,15 @@ def product(vectors: Sequence[Array], tree: Tree) -> list[Array]:
 
 def feasible_ranks(tree: Tree, shape: Sequence[int], rank: int | Mapping[int, int]) -> list[int]:
     """The wanted ranks, lowered to what the sizes around each edge allow."""
+    by_edge = rank if isinstance(rank, Mapping) else dict.fromkeys(tree.edges, rank)
+    for edge in by_edge:
+        if edge not in tree.edges:
+            raise ValueError(f"rank names edge {shown(edge)}, but there are {tree.edges}")
     wanted = []
     for node in tree.edges:
-        if isinstance(rank, Mapping) and node not in rank:
+        if node not in by_edge:
             raise ValueError(f"rank must name every edge, but edge {node} is missing")
-        value = rank[node] if isinstance(rank, Mapping) else rank
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise TypeError(f"rank must be a positive integer, not {value!r}")
-        if value < 1:
-            raise ValueError(f"rank must be at least 1, not {value!r}")
-        wanted.append(int(value))
+        wanted.append(whole_number(by_edge[node], "rank"))
     wanted.append(1)
     for node in tree.nodes:
         below = tree.children[node]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -294,18 +295,27 @@ class TreeTensor:
 
     def __mul__(self, other: Any) -> Self:
         if isinstance(other, TreeTensor):
-            return self._like(algebra.hadamard(*algebra.matched(self, other)))
+            pair = algebra.matched(self, other)
+            with arrays.quiet():
+                cores = algebra.hadamard(*pair)
+            return self._like(algebra.not_overflown(cores, "the product"))
         factor = algebra.checked_scalar(other)
         if factor is None:
             return NotImplemented
         cores = algebra.promoted(self._cores, factor)
-        return self._like((*cores[:-1], cores[-1] * factor), self._orthonormal)
+        return self._like((*cores[:-1], algebra.scaled(cores[-1], factor)), self._orthonormal)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Self:
         factor = algebra.checked_scalar(other)
-        return NotImplemented if factor is None else self * (1.0 / factor)
+        if factor is None:
+            return NotImplemented
+        inverse = 1.0 / factor
+        if not cmath.isfinite(inverse):
+            # below 1e-308 the inverse overflows, the quotient need not
+            return self * 2.0**1000 * (1.0 / (factor * 2.0**1000))
+        return self * inverse
 
     def to_tensorly(self) -> Any:
         """The tensorly object of the same format: Tucker for trees of height one, TT for trains.
@@ -333,6 +343,13 @@ def inner(first: TreeTensor, second: TreeTensor) -> Any:
     -------
     float or complex
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no tree tensor, or they differ in tree, shape, library or device.
+    OverflowError
+        If the result is larger than the dtype holds.
+
     Examples
     --------
     >>> import tensorflowlr as tlr
@@ -344,4 +361,7 @@ def inner(first: TreeTensor, second: TreeTensor) -> Any:
         if not isinstance(value, TreeTensor):
             raise TypeError(f"{name} must be a TreeTensor, not {type(value).__name__}")
     tree, left, right = algebra.matched(first, second)
-    return algebra.scalar(algebra.overlap(tree, left, right))
+    with arrays.quiet():
+        value = algebra.overlap(tree, left, right)
+    algebra.not_overflown([value], "the inner product")
+    return algebra.scalar(value)

@@ -1,0 +1,160 @@
+"""Numbers that users give: checked once, at the door, with one wording for every refusal."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+LONGEST = 120
+
+
+def shown(value: Any) -> str:
+    """What a value was, for messages: its repr in one short line, or its shape."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"{type(value).__name__} of shape {shape}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 20]} … ({type(value).__name__})"
+
+
+def whole_number(value: Any, name: str, least: int = 1, most: int | None = None) -> int:
+    """`value` as an integer that is not too small, nor too large.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it was and what it may be.
+    """
+    if is_whole(value):
+        number = operator.index(value)
+        if number < least:
+            raise ValueError(f"{name} must be at least {least}, not {shown(value)}")
+        if most is not None and number > most:
+            raise ValueError(f"{name} must be at most {most}, not {shown(value)}")
+        return number
+    kind = "a positive integer" if least > 0 else "an integer"
+    raise TypeError(f"{name} must be {kind}, not {shown(value)}")
+
+
+def is_whole(value: Any) -> bool:
+    """Whether `value` is an integer of Python or an array library, and no boolean."""
+    if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
+        return False
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return getattr(value, "shape", ()) == ()
+
+
+def is_real(value: Any) -> bool:
+    """Whether `value` is a real number of Python or NumPy, and no boolean."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def real_number(
+    value: Any,
+    name: str,
+    may_be: str = "a finite number",
+    fits: Callable[[float], bool] = math.isfinite,
+) -> float:
+    """`value` as a float that fits.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it was and what it may be.
+    """
+    if not is_real(value):
+        raise TypeError(f"{name} must be {may_be}, not {shown(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not fits(number):
+        raise ValueError(f"{name} must be {may_be}, not {shown(value)}")
+    return number
+
+
+def positive(number: float) -> bool:
+    """Whether a number is positive and finite."""
+    return 0.0 < number < math.inf
+
+
+def not_negative(number: float) -> bool:
+    """Whether a number is zero or positive, and finite."""
+    return 0.0 <= number < math.inf
+
+
+def checked_span(span: Any) -> tuple[float, float]:
+    """Start and end time: two different finite numbers.
+
+    Raises
+    ------
+    ValueError
+        Saying what the span was.
+    """
+    try:
+        t0, t1 = _times(span)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"span must be two times (t0, t1), not {shown(span)}") from None
+    if not math.isfinite(t1 - t0) or t0 == t1:
+        raise ValueError(f"span must be two different finite times, not {shown(span)}")
+    return t0, t1
+
+
+def checked_times(times: Any, t0: float, t1: float, name: str) -> list[float]:
+    """Times within a span, each once, in the direction of the run.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument and the time.
+    """
+    try:
+        found = _times(times)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{name} must be times, not {shown(times)}") from None
+    low, high = min(t0, t1), max(t0, t1)
+    for t in found:
+        if not low <= t <= high:
+            raise ValueError(f"{name} must lie in [{low:g}, {high:g}], not {t!r}")
+    return sorted(set(found), reverse=t1 < t0)
+
+
+def checked_step(step: Any, t0: float, t1: float) -> float:
+    """The size of a step, positive and large enough to change the times of a span.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Saying what the step was.
+    """
+    size = real_number(step, "step", "a positive finite number", positive)
+    count, time = abs(t1 - t0) / size, max(abs(t0), abs(t1))
+    if count > 1e15 or time + 0.5 * size == time:
+        raise ValueError(f"step must be large enough for times near {time:g}, not {size!r}")
+    return size
+
+
+def _times(values: Iterable[Any]) -> list[float]:
+    if isinstance(values, (str, bytes, dict, set)):
+        raise TypeError("texts are no times")
+    return [_time(value) for value in values]
+
+
+def _time(value: Any) -> float:
+    kind = str(getattr(value, "dtype", ""))
+    # single entries of an array of any library are times as well
+    entry = getattr(value, "shape", None) == () and ("float" in kind or "int" in kind)
+    if not is_real(value) and not entry:
+        raise TypeError(f"{value!r} is no time")
+    return float(value)
+
+
+def positive_number(value: Any, name: str) -> float:
+    """`value` as a float above zero, and finite."""
+    return real_number(value, name, "a positive, finite number", lambda x: 0.0 < x < math.inf)
