@@ -102,8 +102,7 @@ def asarray(value: Any, *, like: Array | None = None, dtype: Any = None) -> Arra
     if like is None:
         if isinstance(value, np.ma.MaskedArray):
             raise TypeError("a masked array has no numbers under its mask: fill it first")
-        known = is_array(value) and (type(value) is np.ndarray or not is_numpy(value))
-        array = value if known else _numbers(value)
+        array = value if is_array(value) and not is_numpy(value) else _numbers(value)
         xp = namespace(array)
         if dtype is None and not xp.isdtype(array.dtype, ("real floating", "complex floating")):
             dtype = xp.float64
@@ -248,12 +247,7 @@ def qr(matrix: Array) -> tuple[Array, Array]:
 def triangle(matrix: Array) -> Array:
     """R of the thin QR alone."""
     if type(matrix) is np.ndarray and matrix.ndim == 2 and min(matrix.shape):
-        packed, _, _, info = _lapack(_lapack_kind(matrix) + "geqrf")(
-            matrix, lwork=32 * matrix.shape[1])
-        if info:
-            raise np.linalg.LinAlgError(f"QR failed with LAPACK's info = {info}")
-        least = min(matrix.shape)
-        return packed[:least] * _upper(least, matrix.shape[1])
+        return _packed_qr(matrix)[2]
     return qr(matrix)[1]
 
 
@@ -281,18 +275,23 @@ def _lapack_kind(matrix: np.ndarray) -> str:
     return {"f": "s", "d": "d", "F": "c", "D": "z"}[matrix.dtype.char]
 
 
-def _lapack_qr(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    rows, columns = matrix.shape
-    least = min(rows, columns)
-    if not least:
-        return np.linalg.qr(matrix)
-    kind = _lapack_kind(matrix)
-    packed, tau, _, info = _lapack(kind + "geqrf")(matrix, lwork=32 * columns)
+def _packed_qr(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """LAPACK's reflectors and their weights, and R."""
+    least, columns = min(matrix.shape), matrix.shape[1]
+    packed, weights, _, info = _lapack(_lapack_kind(matrix) + "geqrf")(matrix, lwork=32 * columns)
     if info:
         raise np.linalg.LinAlgError(f"QR failed with LAPACK's info = {info}")
-    r = packed[:least] * _upper(least, columns)
+    return packed, weights, packed[:least] * _upper(least, columns)
+
+
+def _lapack_qr(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    least = min(matrix.shape)
+    if not least:
+        return np.linalg.qr(matrix)
+    packed, weights, r = _packed_qr(matrix)
+    kind = _lapack_kind(matrix)
     name = kind + ("orgqr" if kind in "sd" else "ungqr")
-    q, _, info = _lapack(name)(packed[:, :least], tau, lwork=32 * least, overwrite_a=1)
+    q, _, _ = _lapack(name)(packed[:, :least], weights, lwork=32 * least, overwrite_a=1)
     return q, r
 
 
@@ -445,6 +444,18 @@ def is_sparse(matrix: Any) -> bool:
     return hasattr(matrix, "tocsr") and hasattr(matrix, "nnz")
 
 
+def sparse(matrix: Array) -> Any:
+    """The SciPy sparse (CSR) matrix of the entries that are not zero."""
+    import scipy.sparse
+
+    return scipy.sparse.csr_array(to_numpy(matrix))
+
+
+def gauss_legendre(count: int) -> tuple[Array, Array]:
+    """Points in [-1, 1] and weights of the Gauss–Legendre quadrature."""
+    return np.polynomial.legendre.leggauss(count)
+
+
 def sparse_rows(data: Any, indices: Any, indptr: Any, shape: tuple[int, int]) -> Any:
     """A SciPy sparse (CSR) matrix from its three arrays, checked.
 
@@ -464,6 +475,20 @@ def sparse_parts(matrix: Any) -> tuple[Any, Any, Any]:
     """The NumPy arrays ``data``, ``indices`` and ``indptr`` of a sparse matrix by rows."""
     rows = matrix.tocsr()
     return to_numpy(rows.data), to_numpy(rows.indices), to_numpy(rows.indptr)
+
+
+def sparse_entries(rows: Any, columns: Any, values: Any, shape: tuple[int, int]) -> Any:
+    """A SciPy sparse (CSR) matrix from the places and values of its entries."""
+    import scipy.sparse
+
+    return scipy.sparse.csr_array((values, (rows, columns)), shape=shape)
+
+
+def sparse_kron(first: Any, second: Any) -> Any:
+    """The Kronecker product of two sparse matrices, sparse (CSR)."""
+    import scipy.sparse
+
+    return scipy.sparse.kron(first, second, format="csr")
 
 
 def sparse_diagonal(diagonal: Array) -> Any:

@@ -153,8 +153,3 @@ def _time(value: Any) -> float:
     if not is_real(value) and not entry:
         raise TypeError(f"{value!r} is no time")
     return float(value)
-
-
-def positive_number(value: Any, name: str) -> float:
-    """`value` as a float above zero, and finite."""
-    return real_number(value, name, "a positive, finite number", lambda x: 0.0 < x < math.inf)

@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +38,8 @@ def main() -> None:
         # a terminal without these letters shall not end a run
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    # schedulers ask before they kill: end as after Ctrl-C, with everything written
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
 
 

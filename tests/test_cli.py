@@ -274,14 +274,15 @@ def test_module_in_a_process_of_its_own(tmp_path):
     assert "run.step: must be positive, not -1.0" in one_line(err.decode())
 
 
-def test_ctrl_c_saves_what_is_there(tmp_path):
+@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM], ids=lambda wish: wish.name)
+def test_a_signal_saves_what_is_there(tmp_path, wish):
     path = config(tmp_path, t1=1e5)
     with run_module("integrate", path, "--output", tmp_path) as process:
         assert process.stderr is not None
         seen = b""
         while b"rank=" not in seen:
             seen += os.read(process.stderr.fileno(), 4096) or b"rank="
-        process.send_signal(signal.SIGINT)
+        process.send_signal(wish)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert b"Traceback" not in err

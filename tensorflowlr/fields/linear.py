@@ -7,6 +7,7 @@ from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, namespace
+from tensorflowlr.checks import shown
 from tensorflowlr.fields.environment import in_dtype, restrict
 from tensorflowlr.io import storable
 from tensorflowlr.moves.enrich import orthonormal_derivative
@@ -67,13 +68,29 @@ class LinearField:
             )
         for first in operators[1:]:
             if first.tree != operators[0].tree or first.shape != operators[0].shape:
-                raise ValueError("operator: all operators must share one tree and shape")
+                raise ValueError(
+                    "operator: all operators must share one tree and shape, not "
+                    f"{operators[0].shape} on {operators[0].tree} and {first.shape} on {first.tree}"
+                )
         for c in coefficients:
             if not callable(c):
                 self._at(c, 0.0)
+        if not (source is None or callable(source) or isinstance(source, TreeTensor)):
+            source = self._checked_source(source)
         self.operators = operators
         self.coefficients = coefficients
         self.source = source
+
+    @staticmethod
+    def _checked_source(source: Any) -> Array:
+        may_be = "source must be a tree tensor, an array or a function"
+        try:
+            array = arrays.asarray(source)
+        except (TypeError, ValueError):
+            raise TypeError(f"{may_be}, not {shown(source)}") from None
+        if array.ndim == 0:
+            raise TypeError(f"{may_be}, not {shown(source)}")
+        return array
 
     def prepare(self, Y: TreeTensor, t: float) -> TreeTensor:
         """The start in the dtype of the run: complex where anything is."""

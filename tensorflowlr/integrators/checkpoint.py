@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.checks import positive_number, whole_number
+from tensorflowlr.checks import positive, real_number, whole_number
 from tensorflowlr.fields.environment import Field
 from tensorflowlr.integrators.log import Log
 from tensorflowlr.integrators.run import Run
@@ -73,7 +73,7 @@ class Checkpoint:
         if self.steps is not None:
             whole_number(self.steps, "steps")
         if self.seconds is not None:
-            positive_number(self.seconds, "seconds")
+            real_number(self.seconds, "seconds", "a positive finite number", positive)
         elif self.steps is None:
             object.__setattr__(self, "seconds", INTERVAL)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from tensorflowlr.checks import positive_number
 from tensorflowlr.fields import LinearField
 from tensorflowlr.fields.environment import Field
 from tensorflowlr.integrators.log import Observer
@@ -62,40 +60,3 @@ def checked_observers(observe: Any) -> dict[str, Observer]:
         if isinstance(function, type) or not callable(function):
             raise TypeError(f"observe[{name!r}] must be callable, not {function!r}")
     return dict(observe or {})
-
-
-def checked_step(step: Any) -> float:
-    """A positive, finite number."""
-    return positive_number(step, "step")
-
-
-def checked_span(span: Any) -> tuple[float, float]:
-    """Two different finite times."""
-    try:
-        t0, t1 = (_time(t) for t in span)
-    except (TypeError, ValueError):
-        raise ValueError(f"span must be two times (t0, t1), not {span!r}") from None
-    if not (math.isfinite(t0) and math.isfinite(t1)) or t0 == t1:
-        raise ValueError(f"span must be two different finite times, not {span!r}")
-    return t0, t1
-
-
-def checked_times(times: Any, t0: float, t1: float, name: str) -> list[float]:
-    """Times inside the span, in the direction of the run; None is the end alone."""
-    if times is None:
-        return [t1]
-    try:
-        found = [_time(t) for t in times]
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be times, not {times!r}") from None
-    low, high = min(t0, t1), max(t0, t1)
-    for t in found:
-        if not low <= t <= high:
-            raise ValueError(f"{name} must lie in [{low:g}, {high:g}], not {t!r}")
-    return sorted(set(found), reverse=t1 < t0)
-
-
-def _time(value: Any) -> float:
-    if isinstance(value, (bool, str, bytes)):
-        raise TypeError(f"a time must be a number, not {value!r}")
-    return float(value)

@@ -7,15 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tensorflowlr import arrays
+from tensorflowlr.checks import checked_span, checked_step, checked_times
 from tensorflowlr.integrators.checkpoint import CheckpointKeeper, checked_checkpoint
 from tensorflowlr.integrators.doors import (
     as_field,
     checked_executor,
     checked_method,
     checked_observers,
-    checked_span,
-    checked_step,
-    checked_times,
 )
 from tensorflowlr.integrators.log import Log, Observer
 from tensorflowlr.integrators.run import Run, drive, snapshot, started
@@ -94,7 +92,7 @@ def integrate(
     """
     observers = checked_observers(observe)
     t0, t1 = checked_span(span)
-    saves = checked_times(save_at, t0, t1, "save_at")
+    saves = [t1] if save_at is None else checked_times(save_at, t0, t1, "save_at")
     place = checked_checkpoint(checkpoint)
     run, Y = _run(F, Y0, (t0, *saves, t1), step, method, observers, saves)
     log = Log(observers, saves)
@@ -148,7 +146,7 @@ def _run(
     observe: Mapping[str, Observer], saves: Sequence[float],
 ) -> tuple[Run, TreeTensor]:
     """A run and its first state, everything checked."""
-    step = checked_step(step)
+    step = checked_step(step, targets[0], targets[-1])
     if not isinstance(Y0, TreeTensor):
         raise TypeError(f"Y0 must be a TreeTensor, not {type(Y0).__name__}")
     checked_method(method)

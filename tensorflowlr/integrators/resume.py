@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.checks import real_number
+from tensorflowlr.checks import checked_step, real_number
 from tensorflowlr.fields.environment import Field
 from tensorflowlr.integrators.checkpoint import (
     Checkpoint,
@@ -24,7 +24,6 @@ from tensorflowlr.integrators.doors import (
     checked_executor,
     checked_method,
     checked_observers,
-    checked_step,
 )
 from tensorflowlr.integrators.log import Log, Observer
 from tensorflowlr.integrators.run import Run, drive
@@ -125,9 +124,9 @@ def _parts(group: Any) -> dict[str, Any]:
         name: read_object(group, name)
         for name in ("step", "targets", "saves", "steps", "seconds", "library", "threads")
     }
-    checked_step(parts["step"])
     if len(parts["targets"]) < 2:
         raise ValueError("its times are incomplete")
+    checked_step(parts["step"], parts["targets"][0], parts["targets"][-1])
     for name in ("field", "method", "probe"):
         parts[name] = read_object(group, name) if name in group else None
     parts["observe"] = {

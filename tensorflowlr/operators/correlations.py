@@ -187,11 +187,11 @@ def _through(core: Array, block: Array, p: int, q: int) -> Array:
     equation = (
         f"{batch}{bra[p]}{ket[p]},{''.join(ket)},{''.join(bra)}->{batch}{bra[q]}{ket[q]}"
     )
-    portion = max(PORTION // math.prod(core.shape), 1)
+    count, portion = block.shape[0], max(PORTION // math.prod(core.shape), 1)
     conjugated = arrays.conj(core)
     made = [
-        contract(equation, block[start : start + portion, ...], core, conjugated)
-        for start in range(0, block.shape[0], portion)
+        contract(equation, block[start : min(start + portion, count), ...], core, conjugated)
+        for start in range(0, count, portion)
     ]
     return made[0] if len(made) == 1 else namespace(core).concat(made, axis=0)
 

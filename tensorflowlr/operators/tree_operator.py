@@ -9,6 +9,7 @@ from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, host, namespace, permute, reshape
+from tensorflowlr.checks import shown
 from tensorflowlr.operators import blocks, leaf
 from tensorflowlr.operators.compile import compile_terms
 from tensorflowlr.tensors import TreeTensor, algebra, construct
@@ -220,7 +221,7 @@ class TreeOperator:
 
     def __matmul__(self, Y: TreeTensor) -> TreeTensor:
         if not isinstance(Y, TreeTensor):
-            return NotImplemented
+            raise TypeError(f"a TreeOperator acts on a TreeTensor, not on {shown(Y)}")
         self.check_fits(Y)
         if self.is_complex:
             kind = arrays.result_dtype(Y.cores[-1], 1j)
@@ -280,7 +281,7 @@ class TreeOperator:
     def __mul__(self, factor: Any) -> TreeOperator:
         number = algebra.checked_scalar(factor)
         if number is None:
-            return NotImplemented
+            raise TypeError(f"a TreeOperator multiplies with numbers, not with {shown(factor)}")
         cores = (*self.inner_cores[:-1], algebra.scaled(self.inner_cores[-1], number))
         return TreeOperator.trusted(self.tree, self.leaf_matrices, cores)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
+from tensorflowlr.checks import checked_span
 from tensorflowlr.fields import LinearField
 from tensorflowlr.tensors import TreeTensor
 
@@ -14,6 +15,11 @@ from tensorflowlr.tensors import TreeTensor
 @dataclass(frozen=True)
 class Problem:
     """A right-hand side, a start and what one looks at.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the start is no tree tensor, or the span is not two different finite times.
 
     Attributes
     ----------
@@ -23,7 +29,8 @@ class Problem:
     span : tuple of float
         Start and end time.
     observe : mapping of str to callable
-        Observables for `integrate`, functions of time and state.
+        Observables for `integrate`: functions of time and state. Those of the ready-made
+        problems are `tensorflowlr.observers`, so that a checkpoint holds all of a run.
     """
 
     name: str
@@ -33,3 +40,8 @@ class Problem:
     observe: Mapping[str, Callable[[float, TreeTensor], Any]] = dataclass_field(
         default_factory=dict
     )
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.start, TreeTensor):
+            raise TypeError(f"start must be a TreeTensor, not {type(self.start).__name__}")
+        object.__setattr__(self, "span", checked_span(self.span))

@@ -7,7 +7,9 @@ from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import host
+from tensorflowlr.checks import whole_number
 from tensorflowlr.fields import LinearField
+from tensorflowlr.observers import Expectation, Norm
 from tensorflowlr.operators import TreeOperator
 from tensorflowlr.problems.base import Problem
 from tensorflowlr.tensors import LowRankMatrix
@@ -50,13 +52,8 @@ def discrete_schroedinger(
     >>> discrete_schroedinger(16).start.ranks
     {0: 4, 1: 4}
     """
-    for name, value in (("points", points), ("rank", rank)):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name} must be a positive integer, not {value!r}")
-    if points < 2:
-        raise ValueError(f"points must be at least 2, not {points!r}")
-    if not 1 <= rank <= points:
-        raise ValueError(f"rank must be in 1 … {points}, not {rank!r}")
+    points = whole_number(points, "points", 2)
+    rank = whole_number(rank, "rank", 1, points)
     tree = Tree.matrix()
     kinetic = arrays.sparse_tridiagonal(-0.5, 1.0, -0.5, points)
     wall = [1.0 - math.cos(2.0 * math.pi * (j / points - 0.5)) for j in range(points)]
@@ -75,7 +72,7 @@ def discrete_schroedinger(
         start.round(Truncation(max_rank=rank)).astype(complex),
         span,
         {
-            "norm": lambda t, y: y.norm(),
-            "energy": lambda t, y: H.expectation(y),
+            "norm": Norm(),
+            "energy": Expectation(H),
         },
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tensorflowlr.checks import real_number, whole_number
 from tensorflowlr.fields import LinearField
+from tensorflowlr.observers import Expectation, Norm
 from tensorflowlr.operators import TreeOperator
 from tensorflowlr.problems.base import Problem
 from tensorflowlr.tensors import TreeTensor
+from tensorflowlr.tensors.construct import checked_tree
 from tensorflowlr.trees import Tree
 
 PAULI_X = ((0.0, 1.0), (1.0, 0.0))
@@ -54,12 +57,13 @@ def long_range_ising(
     >>> round(problem.observe["energy"](0.0, problem.start), 6)
     12.666667
     """
-    tree = tree or Tree.balanced(modes)
+    tree = _tree(tree, modes)
     _check(field=field, detuning=detuning, interaction=interaction, exponent=exponent)
+    decay = [_decayed(interaction, distance, exponent) for distance in range(1, modes)]
     terms: list[Any] = [(field, {i: PAULI_X}) for i in range(modes)]
     terms += [(detuning, {i: UP}) for i in range(modes)]
     terms += [
-        (interaction / (j - i) ** exponent, {i: UP, j: UP})
+        (decay[j - i - 1], {i: UP, j: UP})
         for i in range(modes) for j in range(i + 1, modes)
     ]
     return _quench("long_range_ising", terms, tree, modes, span)
@@ -100,7 +104,7 @@ def nearest_neighbour_ising(
     >>> round(problem.observe["energy"](0.0, problem.start), 12)
     -7.0
     """
-    tree = tree or Tree.balanced(modes)
+    tree = _tree(tree, modes)
     _check(coupling=coupling, field=field)
     terms: list[Any] = [(-coupling, {i: PAULI_Z, i + 1: PAULI_Z}) for i in range(modes - 1)]
     terms += [(-field, {i: PAULI_X}) for i in range(modes)]
@@ -109,10 +113,27 @@ def nearest_neighbour_ising(
 
 def _check(**parameters: Any) -> None:
     for name, value in parameters.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"{name} must be a real number, not {value!r}")
-        if not math.isfinite(value):
-            raise ValueError(f"{name} must be finite, not {value!r}")
+        real_number(value, name)
+
+
+def _tree(tree: Tree | None, modes: int) -> Tree:
+    whole_number(modes, "modes")
+    return Tree.balanced(modes) if tree is None else checked_tree(tree, modes)
+
+
+def _decayed(interaction: float, distance: int, exponent: float) -> float:
+    try:
+        value = interaction / float(distance) ** float(exponent)
+    except OverflowError:
+        return 0.0
+    except ZeroDivisionError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise ValueError(
+            f"exponent must be such that interactions stay finite, not {exponent!r}: "
+            f"at distance {distance} they are not"
+        )
+    return value
 
 
 def _quench(
@@ -127,8 +148,8 @@ def _quench(
         TreeTensor.product([UP] * modes, tree).astype(complex),
         span,
         {
-            "norm": lambda t, y: y.norm(),
-            "energy": lambda t, y: H.expectation(y),
-            "magnetisation": lambda t, y: mean.expectation(y),
+            "norm": Norm(),
+            "energy": Expectation(H),
+            "magnetisation": Expectation(mean),
         },
     )

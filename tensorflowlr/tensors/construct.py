@@ -20,6 +20,7 @@ from tensorflowlr.arrays import (
     triangle,
 )
 from tensorflowlr.checks import is_whole, shown, whole_number
+from tensorflowlr.tensors import algebra
 from tensorflowlr.trees import Tree
 from tensorflowlr.truncation import Truncation, kept
 
@@ -133,11 +134,11 @@ def product(vectors: Sequence[Array], tree: Tree) -> list[Array]:
         columns.append(vector)
     xp = arrays.check_together(columns, "vectors")
     kind = arrays.result_dtype(*columns)
-    cores, scale = [], 1.0
+    cores, lengths = [], []
     for vector in columns:
         vector = xp.astype(vector, kind)
         length = norm(vector)
-        scale *= length
+        lengths.append(length)
         unit = vector * (1.0 / length) if length > 0.0 else arrays.eye(
             vector.shape[0], 1, vector)[:, 0]
         cores.append(xp.reshape(unit, (-1, 1)))
@@ -145,8 +146,22 @@ def product(vectors: Sequence[Array], tree: Tree) -> list[Array]:
     for node in tree.inner:
         order = len(tree.children[node]) + (node != tree.root)
         cores.append(xp.reshape(arrays.eye(1, 1, like), (1,) * order))
-    cores[-1] = cores[-1] * scale
+    with arrays.quiet():
+        root = cores[-1] * _product(lengths)
+    cores[-1] = algebra.not_overflown([root], f"the product of vectors[0 … {len(lengths) - 1}]")[0]
     return cores
+
+
+def _product(lengths: Sequence[float]) -> float:
+    """The product, where the parts overflow or vanish but the whole does not."""
+    mantissa, exponent = 1.0, 0
+    for length in lengths:
+        if not math.isfinite(length):
+            return length
+        part, more = math.frexp(length)
+        mantissa, extra = math.frexp(mantissa * part)
+        exponent += more + extra
+    return math.ldexp(mantissa, exponent) if exponent <= 1024 else math.inf
 
 
 def feasible_ranks(tree: Tree, shape: Sequence[int], rank: int | Mapping[int, int]) -> list[int]:

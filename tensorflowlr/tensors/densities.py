@@ -14,6 +14,7 @@ from opt_einsum import get_symbol
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, multiply, namespace, permute, reshape, unfold
+from tensorflowlr.checks import is_whole, shown
 from tensorflowlr.contraction import contract
 from tensorflowlr.tensors import construct
 from tensorflowlr.tensors.tree_tensor import TreeTensor
@@ -169,7 +170,7 @@ def _joined(core: Array, parts: Sequence[Array | None]) -> Array:
 
 def checked_modes(Y: TreeTensor, modes: Any) -> list[int]:
     """A mode, or several different ones, as a list."""
-    found = [modes] if hasattr(modes, "__index__") else construct.checked_list(modes, "modes")
+    found = [modes] if is_whole(modes) else construct.checked_list(modes, "modes")
     for mode in found:
         check_mode(Y, mode, "modes")
     if len(set(found)) < len(found):
@@ -179,8 +180,8 @@ def checked_modes(Y: TreeTensor, modes: Any) -> list[int]:
 
 def check_mode(Y: TreeTensor, mode: Any, name: str) -> None:
     """Refuse what is no mode of the tensor; `name` is for the message."""
-    if isinstance(mode, bool) or not hasattr(mode, "__index__"):
-        raise TypeError(f"{name} must be an integer, not {mode!r}")
+    if not is_whole(mode):
+        raise TypeError(f"{name} must be an integer, not {shown(mode)}")
     if not 0 <= mode < Y.ndim:
         raise ValueError(f"{name} must be in 0 … {Y.ndim - 1}, not {mode!r}")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, host, multiply, namespace, reshape
+from tensorflowlr.checks import is_whole, shown
 from tensorflowlr.tensors import algebra, construct
 from tensorflowlr.tensors.densities import check_mode, checked_tensor, marginal, square
 from tensorflowlr.tensors.tree_tensor import TreeTensor
@@ -64,9 +65,9 @@ def contract_modes(Y: TreeTensor, vectors: Mapping[int, Any]) -> Any:
             if stands[below[i]] is None:
                 core = multiply(core, cores[below[i]][None, :], i)
                 core = reshape(core, (*core.shape[:i], *core.shape[i + 1 :]))
-        alive = tuple(stands[child] for child in below if stands[child] is not None)
+        alive = tuple(only for child in below if (only := stands[child]) is not None)
         if len(alive) == 1:
-            only = stands[node] = alive[0]
+            stands[node] = only = alive[0]
             cores[only] = multiply(cores[only], core.mT, cores[only].ndim - 1)
         else:
             cores[node], stands[node] = core, node if alive else None
@@ -211,23 +212,24 @@ def check_weights(weights: Array, name: str) -> None:
 
 
 def _placed_vectors(Y: TreeTensor, vectors: Any, name: str) -> dict[int, Array]:
-    """Vectors where the tensor is, by mode; an index becomes a unit vector."""
+    """Vectors where the tensor is, in its precision, by mode; an index becomes a unit vector."""
     if not isinstance(vectors, Mapping):
-        raise TypeError(f"{name} must map modes to vectors, not {vectors!r}")
-    placed = {}
+        raise TypeError(f"{name} must map modes to vectors, not {shown(vectors)}")
+    like, placed = Y.cores[-1], {}
+    single = arrays.epsilon(like) > 1e-10
     for mode, vector in vectors.items():
         check_mode(Y, mode, f"a mode of {name}")
-        size, like = Y.shape[mode], Y.cores[-1]
-        label = f"{name}[{mode}]"
-        if hasattr(vector, "__index__") and getattr(vector, "shape", ()) == ():
-            if isinstance(vector, bool) or not -size <= vector < size:
+        size, label = Y.shape[mode], f"{name}[{mode}]"
+        if is_whole(vector):
+            if not -size <= vector < size:
                 raise ValueError(f"{label} must be an index in [-{size}, {size}), not {vector!r}")
-            made = arrays.eye(size, size, like)[int(vector) % size, :]
-        else:
-            made = construct.checked_array(vector, label, like)
+            vector = [float(i == int(vector) % size) for i in range(size)]
+        made = construct.checked_array(vector, label, like)
         if tuple(made.shape) != (size,):
             raise ValueError(f"{label} must have shape ({size},), not {tuple(made.shape)}")
-        placed[int(mode)] = made
+        names = ("complex64", "float32") if single else ("complex128", "float64")
+        kind = arrays.dtype_like(names[not arrays.is_complex(made)], like)
+        placed[int(mode)] = namespace(like).astype(made, kind, copy=False)
     return placed
 
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array
+from tensorflowlr.checks import shown
 from tensorflowlr.tensors import algebra, construct
 from tensorflowlr.tensors.rounding import orthogonalize, truncate
 from tensorflowlr.trees import Tree
@@ -282,13 +283,17 @@ class TreeTensor:
 
     def __add__(self, other: TreeTensor) -> Self:
         if not isinstance(other, TreeTensor):
-            return NotImplemented
+            raise TypeError(f"a TreeTensor adds to another TreeTensor, not to {shown(other)}")
         return self._like(algebra.add(*algebra.matched(self, other)))
 
+    def __radd__(self, other: Any) -> Self:
+        return self + other
+
     def __sub__(self, other: TreeTensor) -> Self:
-        if not isinstance(other, TreeTensor):
-            return NotImplemented
-        return self + (-1.0) * other
+        return self + ((-1.0) * other if isinstance(other, TreeTensor) else other)
+
+    def __rsub__(self, other: Any) -> Self:
+        return self + other
 
     def __neg__(self) -> Self:
         return (-1.0) * self
@@ -301,7 +306,7 @@ class TreeTensor:
             return self._like(algebra.not_overflown(cores, "the product"))
         factor = algebra.checked_scalar(other)
         if factor is None:
-            return NotImplemented
+            raise TypeError(f"a TreeTensor multiplies with numbers, not with {shown(other)}")
         cores = algebra.promoted(self._cores, factor)
         return self._like((*cores[:-1], algebra.scaled(cores[-1], factor)), self._orthonormal)
 
@@ -310,7 +315,7 @@ class TreeTensor:
     def __truediv__(self, other: Any) -> Self:
         factor = algebra.checked_scalar(other)
         if factor is None:
-            return NotImplemented
+            raise TypeError(f"a TreeTensor is divided by numbers, not by {shown(other)}")
         inverse = 1.0 / factor
         if not cmath.isfinite(inverse):
             # below 1e-308 the inverse overflows, the quotient need not
