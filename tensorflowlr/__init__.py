@@ -9,6 +9,8 @@ from tensorflowlr.fields import LinearField as LinearField
 from tensorflowlr.integrators import AugmentedBUG as AugmentedBUG
 from tensorflowlr.integrators import Checkpoint as Checkpoint
 from tensorflowlr.integrators import CheckpointWarning as CheckpointWarning
+from tensorflowlr.integrators import Ensemble as Ensemble
+from tensorflowlr.integrators import EnsembleWarning as EnsembleWarning
 from tensorflowlr.integrators import IntegrationError as IntegrationError
 from tensorflowlr.integrators import ParallelBUG as ParallelBUG
 from tensorflowlr.integrators import RankCapWarning as RankCapWarning
@@ -16,6 +18,7 @@ from tensorflowlr.integrators import Solution as Solution
 from tensorflowlr.integrators import StepInfo as StepInfo
 from tensorflowlr.integrators import cite as cite
 from tensorflowlr.integrators import integrate as integrate
+from tensorflowlr.integrators import integrate_ensemble as integrate_ensemble
 from tensorflowlr.integrators import resume as resume
 from tensorflowlr.integrators import steps as steps
 from tensorflowlr.moves.flows import Exponential as Exponential

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import functools
 import math
+import os
+import tokenize
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -188,6 +191,11 @@ def epsilon(array: Array) -> float:
     return float(namespace(array).finfo(array.dtype).eps)
 
 
+def holds_numbers(array: Array) -> bool:
+    """Whether an array holds numbers, and no texts or objects."""
+    return type(array) is not np.ndarray or array.dtype.kind in "biufc"
+
+
 def all_finite(array: Array) -> bool:
     """Whether no entry is NaN or infinite."""
     xp = namespace(array)
@@ -226,15 +234,27 @@ def norm(array: Array) -> float:
     """The 2-norm of all entries, as a Python float."""
     if type(array) is np.ndarray:
         flat = array.reshape(-1)
-        value = math.sqrt(np.vdot(flat, flat).real)
-        if 1e-140 < value < 1e140 or not flat.size:
-            return value
-        # squares near the ends of the range: in units of the largest entry
-        largest = float(np.max(np.abs(flat)))
-        if not 0.0 < largest < math.inf:
-            return largest
-        return largest * float(np.linalg.norm(flat / largest))
-    return float(namespace(array).linalg.vector_norm(array))
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = math.sqrt(np.vdot(flat, flat).real)
+    else:
+        flat = array
+        value = float(namespace(array).linalg.vector_norm(array))
+    low, high = (1e-15, 1e15) if epsilon(array) > 1e-10 else (1e-140, 1e140)
+    if low < value < high or 0 in array.shape:
+        return value
+    # squares near the ends of the range: in units of the largest entry
+    xp = namespace(flat)
+    largest = float(xp.max(xp.abs(flat)))
+    if not 0.0 < largest < math.inf:
+        return largest
+    unit = power_of_two(largest, single=high == 1e15)
+    return unit * float(xp.linalg.vector_norm(flat * (1.0 / unit)))
+
+
+def power_of_two(number: float, *, single: bool = False) -> float:
+    """The power of two near a positive number, as far as its inverse is a number too."""
+    most = 120 if single else 1000
+    return 2.0 ** min(max(math.frexp(number)[1], -most), most)
 
 
 def qr(matrix: Array) -> tuple[Array, Array]:
@@ -382,6 +402,41 @@ def pad(tensor: Array, shape: Sequence[int]) -> Array:
     return padded
 
 
+# what NumPy raises on files that are not what they should be
+DAMAGED = (
+    ValueError, TypeError, EOFError, SyntaxError, ArithmeticError, LookupError, MemoryError,
+    RecursionError, AttributeError, tokenize.TokenError, UserWarning,
+)
+
+
+def load_array(path: str | os.PathLike[str]) -> np.ndarray:
+    """The array of numbers in a NumPy file, read without running or believing anything.
+
+    The file is mapped before it is copied, so that a header that claims more than the file
+    holds costs no memory; objects, which would be unpickled, are refused.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    errors of `DAMAGED`
+        If it is anything else than an array of numbers, whole and alone.
+    """
+    with open(path, "rb") as stream:
+        head = stream.read(len(np.lib.format.MAGIC_PREFIX))
+    if head != np.lib.format.MAGIC_PREFIX:
+        raise ValueError("no NumPy file")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mapped = np.lib.format.open_memmap(path, mode="r")
+    if mapped.dtype.kind not in "biufc":
+        raise ValueError(f"its dtype {mapped.dtype} is none of numbers")
+    size = os.path.getsize(path)
+    if mapped.offset + mapped.nbytes != size:
+        raise ValueError(f"it has {size} bytes where {mapped.offset + mapped.nbytes} were due")
+    return np.array(mapped, dtype=mapped.dtype.newbyteorder("="))
+
+
 def default_rng(rng: Any) -> np.random.Generator:
     """What `numpy.random.default_rng` makes of `rng`; every backend draws from it.
 
@@ -489,6 +544,14 @@ def sparse_kron(first: Any, second: Any) -> Any:
     import scipy.sparse
 
     return scipy.sparse.kron(first, second, format="csr")
+
+
+def sparse_stack(matrices: Sequence[Any], axis: int) -> Any:
+    """Sparse matrices one below the other (axis 0) or side by side (axis 1), sparse (CSR)."""
+    import scipy.sparse
+
+    join = scipy.sparse.hstack if axis else scipy.sparse.vstack
+    return join(matrices, format="csr")
 
 
 def sparse_diagonal(diagonal: Array) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 LONGEST = 120
@@ -79,6 +81,19 @@ def real_number(
     return number
 
 
+def real_numbers(values: Any, name: str) -> list[float]:
+    """A sequence of finite numbers, which may be empty.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the entry, what it was and what it may be.
+    """
+    if isinstance(values, (str, bytes, dict, set)) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a sequence of numbers, not {shown(values)}")
+    return [real_number(value, f"{name}[{i}]") for i, value in enumerate(values)]
+
+
 def positive(number: float) -> bool:
     """Whether a number is positive and finite."""
     return 0.0 < number < math.inf
@@ -87,6 +102,32 @@ def positive(number: float) -> bool:
 def not_negative(number: float) -> bool:
     """Whether a number is zero or positive, and finite."""
     return 0.0 <= number < math.inf
+
+
+def checked_path(path: Any, name: str = "path") -> Path:
+    """The name of a file.
+
+    Raises
+    ------
+    TypeError
+        Saying what it was.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{name} must be the name of a file, not {shown(path)}")
+    return Path(path)
+
+
+def checked_flag(value: Any, name: str) -> bool:
+    """True or False, and nothing that only looks like it.
+
+    Raises
+    ------
+    TypeError
+        Naming the argument and what it was.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {shown(value)}")
+    return value
 
 
 def checked_span(span: Any) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import os
 import tomllib
 import typing
@@ -12,12 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tensorflowlr.checks import checked_path, checked_step, shown
 from tensorflowlr.integrators import AugmentedBUG, Checkpoint, ParallelBUG
 from tensorflowlr.moves.flows import Exponential, Krylov, RungeKutta4
 from tensorflowlr.problems import CATALOGUE, Problem
 from tensorflowlr.tables import ConfigError as ConfigError
 from tensorflowlr.tables import built, check_keys, checked, listed, nearest, typed
-from tensorflowlr.trees import Tree
+from tensorflowlr.trees import MOST_MODES, Tree
 from tensorflowlr.truncation import Truncation
 
 TABLES = ("problem", "method", "truncation", "run", "output")
@@ -128,7 +130,7 @@ def load_config(path: str | os.PathLike[str]) -> RunConfig:
     >>> config.name, config.t1
     ('four', 1.0)
     """
-    path = Path(path)
+    path = checked_path(path)
     try:
         source = path.read_bytes().decode()
         tables = tomllib.loads(source)
@@ -150,6 +152,9 @@ def load_config(path: str | os.PathLike[str]) -> RunConfig:
         raise ConfigError(f"run.step: must be positive, not {run['step']!r}")
     if run["t0"] == run["t1"]:
         raise ConfigError(f"run.t1: must differ from run.t0 = {run['t0']!r}")
+    if not math.isfinite(run["t1"] - run["t0"]):
+        raise ConfigError(f"run.t1: must be nearer to run.t0 = {run['t0']!r}, not {run['t1']!r}")
+    built("run", checked_step, run["step"], run["t0"], run["t1"])
     output = checked("output", tables.get("output", {}), {
         "directory": (str, "output"), "name": (str, path.stem), "picture": (bool, True),
     })
@@ -179,10 +184,14 @@ def build(config: RunConfig) -> tuple[Problem, Any]:
     ConfigError
         If the builder of the problem, the method, its flow or the truncation refuses a
         value.
+    TypeError
+        If `config` is none.
     """
+    if not isinstance(config, RunConfig):
+        raise TypeError(f"config must be a RunConfig, not {shown(config)}")
     arguments = {k: v for k, v in config.problem.items() if k != "name"}
     if "tree" in arguments:
-        arguments["tree"] = _tree(arguments["tree"], arguments["modes"])
+        arguments["tree"] = _tree(arguments["tree"], arguments.get("modes"))
     builder = CATALOGUE[config.problem["name"]]
     problem = built("problem", builder, **arguments, span=(config.t0, config.t1))
     settings = {k: v for k, v in config.method.items() if k not in ("name", "flow")}
@@ -205,18 +214,26 @@ def _problem(table: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError("problem.span: is given by run.t0 and run.t1")
     del keys["span"]
     made = checked("problem", table, keys)
-    if made.get("modes", 1) < 1:
-        raise ConfigError(f"problem.modes: must be at least 1, not {made['modes']!r}")
+    if "modes" in made:
+        modes = made["modes"]
+        if not 1 <= modes <= MOST_MODES:
+            bound = "at least 1" if modes < 1 else f"at most {MOST_MODES}"
+            raise ConfigError(f"problem.modes: must be {bound}, not {modes!r}")
     if made.get("tree", ...) is None:
-        made["tree"] = "balanced"
+        # those whose modes follow from other keys have trees of their own
+        made["tree"] = "balanced" if "modes" in made else None
     elif "tree" in made:
-        _tree(made["tree"], made["modes"])
+        _tree(made["tree"], made.get("modes"))
     return made
 
 
-def _tree(value: Any, modes: int) -> Tree:
-    """The tree of ``problem.tree``, for a given number of modes."""
+def _tree(value: Any, modes: int | None) -> Tree | None:
+    """The tree of ``problem.tree``, for a given number of modes; where none is given, a list."""
     options: dict[str, Any] = {}
+    if modes is None and not isinstance(value, list):
+        if value is None:
+            return None
+        raise ConfigError(f"problem.tree: was {value!r}; it may be nested lists of modes")
     if isinstance(value, dict):
         keys: dict[str, tuple[Any, Any]] = {"kind": (str, ...)}
         if value.get("kind") == "train":
@@ -225,7 +242,7 @@ def _tree(value: Any, modes: int) -> Tree:
         value = options.pop("kind")
     if isinstance(value, list):
         tree = built("problem.tree", Tree, value)
-        if tree.modes != modes:
+        if modes is not None and tree.modes != modes:
             raise ConfigError(
                 f"problem.tree: holds {tree.modes} modes, but problem.modes = {modes}"
             )

@@ -33,6 +33,8 @@ class Plan:
             labels.append(pair.labels)
         final = labels[0]
         self.order = None if final == output else tuple(final.index(c) for c in output)
+        # multiplications and additions of one call
+        self.flops = sum(pair.flops for _, _, pair in self.steps)
 
     def __call__(self, *arrays: Array) -> Array:
         """Contract arrays of the planned shapes."""
@@ -42,7 +44,6 @@ class Plan:
             right, left = stack.pop(j), stack.pop(i)
             stack.append(pair(xp, left, right))
         return stack[0] if self.order is None else permute(stack[0], self.order)
-
 
     def bind(self, *constants: Array) -> Callable[[Array], Array]:
         """A function of the first operand, all steps among the others done once."""
@@ -98,6 +99,7 @@ class _Pair:
         self.right_shape = (*lead, count(summed), count(columns))
         self.shape = tuple(sizes[c] for c in batch + rows + columns)
         self.labels = "".join(batch + rows + columns)
+        self.flops = 2 * count(batch) * count(rows) * count(summed) * count(columns)
 
     def __call__(self, xp: Namespace, left: Array, right: Array) -> Array:
         if self.swap:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import to_numpy
+from tensorflowlr.checks import checked_path
 from tensorflowlr.operators import TreeOperator
 from tensorflowlr.tensors import LowRankMatrix, TensorTrain, TreeTensor, TuckerTensor
 from tensorflowlr.trees import Tree
@@ -71,7 +72,7 @@ storable(Truncation)
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block succeeds."""
-    path = Path(path)
+    path = checked_path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
@@ -126,13 +127,68 @@ def reading(path: str | os.PathLike[str]) -> Iterator[Any]:
     """
     import h5py
 
-    path = Path(path)
+    path = checked_path(path)
     _check_seal(path)
     try:
         with h5py.File(path, "r") as file:
+            _check_content(file, path.stat().st_size)
             yield file
     except DAMAGE as error:
         raise ValueError(f"{path}: not readable: {error}") from error
+
+
+def _check_content(file: Any, size: int) -> None:
+    """Refuse what reaches outside the file, or claims more than the file can hold."""
+    import h5py
+
+    # what is returned ends the visit; an exception would go through the library's C code
+    def wrong_link(name: bytes, link: Any) -> str | None:
+        hard = link.type == h5py.h5l.TYPE_HARD
+        return None if hard else f"{name.decode(errors='replace')} is a link to elsewhere"
+
+    def wrong_item(name: str, item: Any) -> str | None:
+        if not isinstance(item, h5py.Dataset):
+            return None
+        if item.external or item.is_virtual:
+            return f"{name} is kept in another file"
+        claim = item.nbytes
+        return f"{name} claims {claim} bytes in a file of {size}" if claim > size else None
+
+    if wrong := file.id.links.visit(wrong_link, info=True) or file.visititems(wrong_item):
+        raise ValueError(wrong)
+
+
+def read_array(path: str | os.PathLike[str]) -> arrays.Array:
+    """Read an array of numbers from a NumPy file (``.npy``); nothing in it is ever run.
+
+    Parameters
+    ----------
+    path
+        The file, as `numpy.save` writes it.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, another kind of file, or holds something else than numbers.
+    OSError
+        If it cannot be opened.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from tensorflowlr.io import read_array
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "x.npy")
+    ...     np.save(path, np.arange(3.0))
+    ...     read_array(path)
+    array([0., 1., 2.])
+    """
+    path = checked_path(path)
+    try:
+        return arrays.load_array(path)
+    except arrays.DAMAGED as error:
+        raise ValueError(f"{path}: no readable array: {error}") from None
 
 
 def write_tensor(group: Any, Y: TreeTensor) -> None:
@@ -174,6 +230,7 @@ def read_tensor(group: Any) -> TreeTensor:
     except DAMAGE as error:
         raise ValueError(f"{group.name}: no tree tensor: {error}") from error
     kind = KINDS.get(group.attrs["kind"], TreeTensor)
+    kind.check_tree(tree)
     return kind.trusted(tree, made.cores, orthonormal=orthonormal)
 
 

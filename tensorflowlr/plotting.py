@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tensorflowlr import panels
 from tensorflowlr.arrays import host, to_numpy
+from tensorflowlr.checks import shown
 from tensorflowlr.integrators import Solution
 from tensorflowlr.io import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, told apart by colour-blind readers; the dashes help in print
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-DASHES = ("-", "--", "-.", ":")
 CONSERVED = ("norm", "energy")
-# a component each gets its own line up to this many
-MAX_LINES = 64
 LARGEST = 1e100
+
+Draw = Callable[["Axes"], None]
 
 
 def plot_solution(
-    solution: Solution, path: str | os.PathLike[str], *, title: str | None = None
-) -> None:
+    solution: Solution, path: str | os.PathLike[str] | None = None, *, title: str | None = None
+) -> Figure:
     """Draw the observables, the ranks and the drift of norm and energy of a solution.
+
+    Observables called ``norm`` and ``energy`` are drawn as their drift from the start. Other
+    numbers share a panel; imaginary parts are dotted. Vectors of many entries are images over
+    time and entry, matrices are images at the last time, smaller arrays are lines; complex
+    images show absolute values. Panels with nothing to show are left out.
 
     Parameters
     ----------
     solution
-        What `integrate` returned. Observables called ``norm`` and ``energy`` are drawn as
-        their drift from the start; panels with nothing to show are left out. Entries of
-        arrays share a colour, imaginary parts are dotted.
+        What `integrate` returned.
     path
-        The PNG file; it appears whole or not at all.
+        A PNG file, which appears whole or not at all; by default none is written.
     title
         A line above the picture.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Notebooks show it.
 
     Raises
     ------
@@ -49,6 +59,48 @@ def plot_solution(
     """
     if not isinstance(solution, Solution):
         raise TypeError(f"solution must be a Solution, not {type(solution).__name__}")
+    if title is not None and not isinstance(title, str):
+        raise TypeError(f"title must be a text, not {shown(title)}")
+    kind = _picture()
+    times = to_numpy(solution.times)
+    numbers: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
+    over_time: list[Draw] = []
+    at_end: list[Draw] = []
+    for name, found in solution.observables.items():
+        values = _drawable(found)
+        shape, count = values.shape[1:], values[:1].size
+        if not count:
+            continue
+        flat = values.reshape((len(times), -1))
+        if name in CONSERVED:
+            kept[name] = flat
+        elif not shape:
+            numbers[name] = values
+        elif count > panels.FEW and len(shape) == 2 and min(shape) > 1:
+            at_end.append(partial(panels.matrix, name=name, time=times[-1], values=values[-1]))
+        elif count > panels.FEW and len(shape) == 1 and len(times) == 1:
+            at_end.append(partial(panels.profile, name=name, time=times[-1], values=values[-1]))
+        elif count > panels.FEW and len(shape) == 1:
+            over_time.append(partial(panels.image, times=times, name=name, values=values))
+        else:
+            over_time.append(partial(panels.components, times=times, name=name, values=flat))
+    if numbers:
+        over_time.insert(0, partial(panels.observables, times=times, seen=numbers))
+    over_time.append(partial(panels.ranks, times=times, history=solution.ranks))
+    if kept:
+        over_time.append(partial(panels.drift, times=times, kept=kept))
+    figure = _drawn(kind, times, over_time, at_end)
+    if title:
+        figure.suptitle(title, fontsize=11, parse_math=False)
+    if path is not None:
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=150)
+    return figure
+
+
+def _picture() -> type[Figure]:
+    """Matplotlib's figure on a canvas of its own, which notebooks can show."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -56,108 +108,52 @@ def plot_solution(
         raise ImportError(
             "pictures need matplotlib: pip install 'tensorflowlr[plot]'", name="matplotlib"
         ) from error
-    values = {name: _columns(solution, v) for name, v in solution.observables.items()}
-    seen = {name: v for name, v in values.items() if name not in CONSERVED and v.size}
-    kept = {name: v for name, v in values.items() if name in CONSERVED and v.size}
-    times = to_numpy(solution.times)
-    drawn: list[Callable[[Axes], None]] = []
-    if seen:
-        drawn.append(lambda panel: _observables(panel, times, seen))
-    drawn.append(lambda panel: _ranks(panel, times, solution.ranks))
-    if kept:
-        drawn.append(lambda panel: _drift(panel, times, kept))
-    figure = Figure(figsize=(7.0, 1.0 + 2.2 * len(drawn)), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0]
-    for panel, draw in zip(panels, drawn, strict=True):
-        panel.grid(True, which="major", color="0.88", linewidth=0.6)
-        panel.set_axisbelow(True)
-        panel.spines[["top", "right"]].set_visible(False)
+
+    class Picture(Figure):
+        def __init__(self, height: float) -> None:
+            super().__init__(figsize=(7.0, height), layout="constrained")
+            FigureCanvasAgg(self)
+
+        def _repr_png_(self) -> bytes:
+            stream = io.BytesIO()
+            self.savefig(stream, format="png", dpi=100)
+            return stream.getvalue()
+
+    return Picture
+
+
+def _drawn(
+    kind: Any, times: Any, over_time: list[Draw], at_end: list[Draw]
+) -> Figure:
+    """Panels over time below one another, those of the last time two in a row beneath."""
+    rows = [at_end[i : i + 2] for i in range(0, len(at_end), 2)]
+    heights = [2.2] * len(over_time) + [3.2] * len(rows)
+    figure = kind(1.0 + sum(heights))
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    drawn: list[Axes] = []
+    for i, draw in enumerate(over_time):
+        panel = figure.add_subplot(grid[i], sharex=drawn[0] if drawn else None)
+        panel.tick_params(labelbottom=i == len(over_time) - 1)
+        panels.prepare(panel)
         draw(panel)
-    panels[-1].set_xlabel("time t")
+        drawn.append(panel)
+    drawn[-1].set_xlabel("time t")
     if len(times) > 1:
-        panels[-1].set_xlim(times.min(), times.max())
-    figure.align_ylabels()
-    if title:
-        figure.suptitle(title, fontsize=11, parse_math=False)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+        drawn[-1].set_xlim(times.min(), times.max())
+    figure.align_ylabels(drawn)
+    for i, row in enumerate(rows):
+        inside = grid[len(over_time) + i].subgridspec(1, 2)
+        for j, draw in enumerate(row):
+            panel = figure.add_subplot(inside[j])
+            panels.prepare(panel)
+            draw(panel)
+    return figure
 
 
-def _columns(solution: Solution, values: Any) -> Any:
-    """Observed values as (times, entries), what is not finite or beyond drawing left blank."""
-    array = to_numpy(values)
-    array = array.reshape((len(to_numpy(solution.times)), -1))
-    array = array * 1.0
+def _drawable(values: Any) -> Any:
+    """Observed values, what is not finite or beyond drawing left blank."""
+    array = to_numpy(values) * 1.0
     good = host.isfinite(array)
     # squares and margins of larger numbers overflow
     good = good & (host.abs(host.where(good, array, 0.0)) < LARGEST)
     return host.where(good, array, float("nan"))
-
-
-def _observables(panel: Axes, times: Any, seen: dict[str, Any]) -> None:
-    marker = "o" if len(times) == 1 else ""
-    for i, (name, values) in enumerate(seen.items()):
-        # matplotlib leaves labels that start with an underscore out of the legend
-        name = f" {name}" if name.startswith("_") else name
-        style: dict[str, Any] = {"color": COLOURS[i % len(COLOURS)], "marker": marker}
-        several = values.shape[1] > 1
-        style |= {"linewidth": 0.8, "alpha": 0.7} if several else {"linewidth": 1.6}
-        dash = DASHES[i % 3]
-        imaginary = values.dtype.kind == "c" and bool(host.any(values.imag != 0.0))
-        for j, column in enumerate(values.T[:MAX_LINES]):
-            label = name if not j else "_"
-            if several and not j:
-                label += f" ({values.shape[1]} entries)"
-            panel.plot(times, column.real, dash, label=label, **style)
-            if imaginary:
-                label = f"{name}, imaginary part" if not j else "_"
-                panel.plot(times, column.imag, ":", label=label, **style)
-    handles, _ = panel.get_legend_handles_labels()
-    if len(handles) == 1:
-        panel.set_ylabel(str(handles[0].get_label()), parse_math=False)
-    else:
-        panel.set_ylabel("observables")
-        _legend(panel)
-
-
-def _ranks(panel: Axes, times: Any, history: dict[int, Any]) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    ranks = host.stack([to_numpy(column) for column in history.values()])
-    ordered = host.sort(ranks, axis=0)
-    count = ranks.shape[0]
-    median = 0.5 * (ordered[(count - 1) // 2] + ordered[count // 2])
-    where: dict[str, Any] = {"drawstyle": "steps-pre", "linewidth": 1.6}
-    where["marker"] = "o" if len(times) == 1 else ""
-    panel.plot(times, ordered[-1], "-", color=COLOURS[0], label="largest", **where)
-    panel.plot(times, median, "--", color=COLOURS[1], label="median", **where)
-    panel.set_ylabel("ranks of the edges")
-    panel.set_ylim(0.0, None)
-    panel.yaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend(panel)
-
-
-def _drift(panel: Axes, times: Any, kept: dict[str, Any]) -> None:
-    """Change since the start; on a logarithmic scale zeros are left blank."""
-    drifts = {name: host.abs(values - values[:1]).max(axis=1) for name, values in kept.items()}
-    logarithmic = any(bool(host.any(drift > 0.0)) for drift in drifts.values())
-    for i, (name, drift) in enumerate(drifts.items()):
-        label = name
-        if bool(host.all(drift == 0.0)):
-            label += " (exactly kept)"
-        if logarithmic:
-            drift = host.where(drift > 0.0, drift, float("nan"))
-        panel.plot(times, drift, DASHES[i], color=COLOURS[i], label=label, linewidth=1.4,
-                   marker="." if len(times) < 30 else "")
-    if logarithmic:
-        panel.set_yscale("log")
-    panel.set_ylabel("|change since t₀|")
-    _legend(panel)
-
-
-def _legend(panel: Axes) -> None:
-    if panel.get_legend_handles_labels()[0]:
-        legend = panel.legend(fontsize=9, frameon=False, ncols=2, loc="best")
-        for text in legend.get_texts():
-            text.set_parse_math(False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -61,7 +62,7 @@ class Tree:
         stack: list[tuple[list[Any], Iterator[Any]]] = [([], iter(spec))]
         while stack:
             found, rest = stack[-1]
-            child = next(rest, _END)
+            child: Any = next(rest, _END)
             if child is _END:
                 if not found:
                     raise ValueError(
@@ -76,8 +77,8 @@ class Tree:
             elif not is_whole(child):
                 raise TypeError(f"spec: a mode must be an integer, not {shown(child)}")
             else:
-                leaves.append(int(child))
-                found.append(int(child))
+                leaves.append(operator.index(child))
+                found.append(leaves[-1])
         if len(leaves) > MOST_MODES:
             raise ValueError(f"spec must hold at most {MOST_MODES} modes, not {len(leaves)}")
         if sorted(leaves) != list(range(len(leaves))):
@@ -193,6 +194,28 @@ class Tree:
     def downward(self) -> tuple[int, ...]:
         """The inner nodes, parents before children."""
         return tuple(reversed(self.inner))
+
+    @cached_property
+    def height(self) -> tuple[int, ...]:
+        """The longest way from each node down to a leaf, in edges."""
+        heights = [0] * self.modes
+        for node in self.inner:
+            heights.append(1 + max(heights[c] for c in self.children[node]))
+        return tuple(heights)
+
+    def levels(self, nodes: Iterable[int]) -> list[list[int]]:
+        """Nodes grouped by their height, lowest first: none is above another of its group.
+
+        Examples
+        --------
+        >>> import tensorflowlr as tlr
+        >>> tlr.Tree(((0, 1), 2)).levels([0, 1, 2, 3, 4])
+        [[0, 1, 2], [3], [4]]
+        """
+        groups: dict[int, list[int]] = {}
+        for node in nodes:
+            groups.setdefault(self.height[self._checked(node)], []).append(node)
+        return [groups[height] for height in sorted(groups)]
 
     def descendants(self, node: int) -> tuple[int, ...]:
         """All nodes strictly below `node`, children before parents."""

@@ -69,7 +69,10 @@ ODD: dict[str, dict[str, np.ndarray]] = {
     "overflowing": {"energy": 10.0 ** np.linspace(0, 308, COUNT), "x": np.full(COUNT, -1e308)},
     "complex and integer": {"z": np.exp(1j * np.arange(COUNT)), "n": np.arange(COUNT)},
     "arrays": {"field": np.ones((COUNT, 2, 3)), "none": np.ones((COUNT, 0))},
-    "many entries": {"field": np.ones((COUNT, 500))},
+    "many entries": {"field": np.ones((COUNT, 500)), "deep": np.ones((COUNT, 3, 3, 3))},
+    "images of nothing": {"field": np.full((COUNT, 20), np.nan), "zero": np.zeros((COUNT, 9))},
+    "matrices": {"$\\bad{$": np.full((COUNT, 4, 30), np.inf), "c": 1j * np.ones((COUNT, 5, 5))},
+    "row": {"row": np.ones((COUNT, 1, 40)), "$\\bad{$": np.ones((COUNT, 40))},
     "names": {"$\\bad{$": np.ones(COUNT), "_hidden": np.ones(COUNT)},
     "one name": {"$\\bad{$": np.ones(COUNT)},
 }
@@ -107,6 +110,62 @@ def test_start_alone_and_backwards(tmp_path, solution):
     plot_solution(part(slice(0, 1)), tmp_path / "start.png")
     plot_solution(part(slice(None, None, -1)), tmp_path / "back.png")
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def mesh(panel: Any) -> np.ndarray:
+    """The numbers of the one image of a panel."""
+    (image,) = [*panel.collections, *panel.images]
+    return np.ma.filled(np.ma.asarray(image.get_array(), float), np.nan)
+
+
+def test_vectors_are_images_over_time_and_matrices_images_at_the_end(tmp_path, solution, figures):
+    rng = np.random.default_rng(0)
+    field = rng.standard_normal((COUNT, 20))
+    table = rng.standard_normal((COUNT, 6, 6)) + 1j * rng.standard_normal((COUNT, 6, 6))
+    spectrum = np.array([1.0, 0.3, 1e-5]) * np.linspace(1.0, 2.0, COUNT)[:, None]
+    seen = {"field": field, "table": table, "x": field[:, 0], "spectrum": spectrum}
+    figure = plot_solution(dataclasses.replace(solution, observables=seen), tmp_path / "a.png")
+    assert figure is figures[0]
+    names = {panel.get_ylabel(): panel for panel in figure.axes}
+    assert np.array_equal(curves(names["x"])["x"], field[:, 0])
+    assert np.array_equal(curves(names["spectrum"])["entry 1"], spectrum[:, 1])
+    assert names["spectrum"].get_yscale() == "log"
+    assert np.array_equal(mesh(names["entry"]), field.T)
+    assert np.array_equal(mesh(names["row"]), abs(table[-1]))
+    # the bars beside the images say what they show
+    assert {"field", "|table| at t = 1"} <= names.keys()
+    limits = names["entry"].collections[0].get_clim()
+    assert limits == (-abs(field).max(), abs(field).max())
+
+
+def test_long_runs_are_thinned_to_the_last_time(solution):
+    count = 5000
+    long = dataclasses.replace(
+        solution, times=np.linspace(0.0, 1.0, count), ranks={0: np.ones(count, int)},
+        observables={"field": np.arange(count)[:, None] * np.ones(10)},
+    )
+    shown = mesh(plot_solution(long).axes[0])
+    assert shown.shape[0] == 10
+    assert 500 < shown.shape[1] <= 1200
+    assert shown[0, -1] == count - 1
+
+
+def test_a_single_time_shows_profiles(solution):
+    start = dataclasses.replace(
+        solution, times=solution.times[:1], ranks={k: v[:1] for k, v in solution.ranks.items()},
+        observables={"field": np.arange(12.0)[None, :]},
+    )
+    panel = plot_solution(start).axes[-1]
+    assert panel.get_ylabel() == "field at t = 0"
+    assert np.array_equal(panel.get_lines()[0].get_ydata(), np.arange(12.0))
+
+
+def test_notebooks_get_a_picture(tmp_path, solution):
+    figure = solution.plot(title="four spins")
+    assert isinstance(figure, Figure)
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert solution.plot(tmp_path / "run.png").get_axes()
+    assert (tmp_path / "run.png").stat().st_size > 1000
 
 
 def test_missing_matplotlib_names_the_extra(tmp_path, solution, monkeypatch):

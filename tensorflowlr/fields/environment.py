@@ -14,8 +14,16 @@ from tensorflowlr.tensors import TreeTensor, algebra
 class Environment(Protocol):
     """A field seen from the nodes of one frame."""
 
-    def local(self, node: int) -> Local:
-        """The field at a node: the bases below as last updated, those above as in the frame."""
+    def local(self, node: int) -> Any:
+        """The field at a node: the bases below as last updated, those above as in the frame.
+
+        A `Local`; where `flops` may be large it has ``settled()``, ``portable``, ``luggage``
+        and ``with_luggage()`` as well, so that it can travel to a worker.
+        """
+        ...
+
+    def flops(self, node: int) -> float:
+        """About what one evaluation at a node costs, in multiplications and additions."""
         ...
 
     def groups(self, nodes: Sequence[int]) -> Sequence[tuple[list[int], Local]]:

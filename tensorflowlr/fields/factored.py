@@ -7,6 +7,7 @@ from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array
+from tensorflowlr.checks import shown
 from tensorflowlr.fields.environment import in_dtype, prolong, restrict
 from tensorflowlr.moves.enrich import orthonormal_derivative
 from tensorflowlr.moves.frame import Frame
@@ -89,8 +90,11 @@ class DenseField(FactoredField):
         dense = Y.to_dense()
         value = self.function(t, dense)
         if not arrays.is_array(value) or tuple(value.shape) != tuple(dense.shape):
-            shape = getattr(value, "shape", type(value).__name__)
-            raise ValueError(f"function must return an array of shape {Y.shape}, not {shape}")
+            raise ValueError(
+                f"function must return an array of shape {Y.shape}, not {shown(value)}"
+            )
+        if not arrays.holds_numbers(value):
+            raise TypeError(f"function must return numbers, not of dtype {value.dtype}")
         if not arrays.all_finite(value):
             raise FloatingPointError("function returned NaN or Inf")
         return TreeTensor.from_dense(value, Y.tree)
@@ -106,6 +110,10 @@ class CallableEnvironment:
     def update(self, node: int, basis: Array) -> None:
         """Replace the basis of a node."""
         self.bases[node] = basis
+
+    def flops(self, node: int) -> float:
+        """Not known: a function is called where it is."""
+        return 0.0
 
     def local(self, node: int) -> CallableLocal:
         """The field at one node."""

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.arrays import Array, namespace
+from tensorflowlr.arrays import Array
 from tensorflowlr.checks import shown
-from tensorflowlr.fields.environment import in_dtype, restrict
+from tensorflowlr.fields.linear_environment import LinearEnvironment
+from tensorflowlr.fields.linear_local import coefficient_at
 from tensorflowlr.io import storable
 from tensorflowlr.moves.enrich import orthonormal_derivative
 from tensorflowlr.moves.frame import Frame
-from tensorflowlr.operators import TreeOperator, blocks
-from tensorflowlr.operators.tree_operator import PlacedOperator
-from tensorflowlr.tensors import TreeTensor, algebra, inner
+from tensorflowlr.operators import TreeOperator
+from tensorflowlr.tensors import TreeTensor, inner
 
 Coefficient = complex | Callable[[float], complex]
 
@@ -74,7 +74,7 @@ class LinearField:
                 )
         for c in coefficients:
             if not callable(c):
-                self._at(c, 0.0)
+                coefficient_at(c, 0.0)
         if not (source is None or callable(source) or isinstance(source, TreeTensor)):
             source = self._checked_source(source)
         self.operators = operators
@@ -99,21 +99,13 @@ class LinearField:
         source = self.source_at(t, Y) if self.source is not None else None
         if (
             any(h.is_complex for h in self.operators)
-            or any(isinstance(self._at(c, t), complex) for c in self.coefficients)
+            or any(isinstance(coefficient_at(c, t), complex) for c in self.coefficients)
             or (source is not None and arrays.is_complex(source.cores[-1]))
         ):
             Y = Y.astype(arrays.result_dtype(Y.cores[-1], 1j))
         for h in self.operators:
             h.place(Y.cores[-1])
         return Y
-
-    @staticmethod
-    def _at(coefficient: Any, t: float) -> Any:
-        value = coefficient(t) if callable(coefficient) else coefficient
-        number = algebra.checked_scalar(value, "coefficient")
-        if number is None:
-            raise TypeError(f"coefficient must be a number, not {value!r}")
-        return number
 
     def source_at(self, t: float, like: TreeTensor) -> TreeTensor:
         """The source at time t as a tree tensor that fits `like`.
@@ -152,7 +144,7 @@ class LinearField:
         """F(t, Y) as a tree tensor."""
         total = None
         for h, c in zip(self.operators, self.coefficients, strict=True):
-            part = self._at(c, t) * (h @ Y)
+            part = coefficient_at(c, t) * (h @ Y)
             total = part if total is None else total + part
         assert total is not None
         if self.source is not None:
@@ -164,7 +156,7 @@ class LinearField:
         if len(self.operators) > 1 or self.source is not None:
             return orthonormal_derivative(Y, self.evaluate(t, Y), complete)
         made = self.operators[0].place(Y.cores[-1]).apply_orthonormal(Y.cores, complete)
-        return [*made[:-1], made[-1] * self._at(self.coefficients[0], t)]
+        return [*made[:-1], made[-1] * coefficient_at(self.coefficients[0], t)]
 
     def stored(self) -> dict[str, Any]:
         """What a file keeps: the constructor's arguments."""
@@ -176,7 +168,7 @@ class LinearField:
         """Numbers that tell this field from others: expectations and norms at a state."""
         found: list[complex] = []
         for h, c in zip(self.operators, self.coefficients, strict=True):
-            found += [self._at(c, t), h.expectation(Y), h.norm()]
+            found += [coefficient_at(c, t), h.expectation(Y), h.norm()]
         if self.source is not None:
             source = self.source_at(t, Y)
             found += [source.norm(), inner(Y, source)]
@@ -185,139 +177,3 @@ class LinearField:
     def environment(self, frame: Frame) -> LinearEnvironment:
         """All blocks of the operators in a frame, from one sweep up and one down."""
         return LinearEnvironment(self, frame)
-
-
-class LinearEnvironment:
-    """Blocks (bond, bra, ket) below and above every edge of a frame, for each operator."""
-
-    def __init__(self, field: LinearField, frame: Frame) -> None:
-        self.field, self.frame = field, frame
-        self.bases = list(frame.basis)
-        like = frame.centre[-1]
-        self.placed = [h.place(like) for h in field.operators]
-        self.below = [self._sweep_up(h) for h in self.placed]
-        self.above = [
-            self._sweep_down(h, b) for h, b in zip(self.placed, self.below, strict=True)
-        ]
-        constant = field.source is not None and not callable(field.source)
-        self.source = field.source_at(0.0, self._like()) if constant else None
-
-    def _like(self) -> TreeTensor:
-        cores = [*self.frame.basis[:-1], self.frame.centre[-1][..., 0]]
-        return TreeTensor.trusted(self.frame.tree, cores)
-
-    def _sweep_up(self, placed: PlacedOperator) -> list[Array]:
-        below: list[Array] = [None] * len(self.bases)
-        for node in self.frame.tree.edges:
-            children = [below[c] for c in self.frame.tree.children[node]]
-            below[node] = placed.upward(node, self.bases[node], self.bases[node], children)
-        return below
-
-    def _sweep_down(self, placed: PlacedOperator, below: list[Array]) -> list[Array]:
-        tree, above = self.frame.tree, [None] * len(self.bases)
-        for node in tree.downward:
-            for i, child in enumerate(tree.children[node]):
-                outer = self.frame.outer[child]
-                if outer is not None:
-                    others = [below[c] for c in tree.children[node] if c != child]
-                    above[child] = blocks.downward(
-                        outer, placed.cores[node], others, i, above[node]
-                    )
-        return above
-
-    def update(self, node: int, basis: Array) -> None:
-        """Replace the basis of a node and its blocks."""
-        self.bases[node] = basis
-        for placed, below in zip(self.placed, self.below, strict=True):
-            children = [below[c] for c in self.frame.tree.children[node]]
-            below[node] = placed.upward(node, basis, basis, children)
-
-    def _operator(self, q: int, node: int, below: list[Array]) -> Callable[[Array], Array]:
-        placed, above = self.placed[q], self.above[q][node]
-        if self.frame.tree.is_leaf(node):
-            leaf = placed.leaves[node]
-            return lambda x: leaf.apply_sum(x @ above.mT)
-        children = self.frame.tree.children[node]
-        shape = (*(below[c].shape[2] for c in children), self.frame.centre[node].shape[-1])
-        return blocks.local(shape, placed.cores[node], [below[c] for c in children], above)
-
-    def local(self, node: int) -> LinearLocal:
-        """The field at one node."""
-        parts = [self._operator(q, node, below) for q, below in enumerate(self.below)]
-        return LinearLocal(self, node, parts)
-
-    def groups(self, nodes: Sequence[int]) -> list[tuple[list[int], LinearLocal]]:
-        """Nodes of equal shapes together, their operators stacked into batched products."""
-        tree = self.frame.tree
-        found: dict[Any, list[int]] = {}
-        for node in nodes:
-            key: Any = node
-            if self.field.source is None and not tree.is_leaf(node) and node != tree.root:
-                key = tuple(
-                    tuple(tuple(a.shape) for a in self._blocks(q, node, below))
-                    for q, below in enumerate(self.below)
-                )
-            found.setdefault(key, []).append(node)
-        return [
-            (group, self.local(group[0]) if len(group) == 1 else self._stacked(group))
-            for group in found.values()
-        ]
-
-    def _blocks(self, q: int, node: int, below: Sequence[Array]) -> list[Array]:
-        children = self.frame.tree.children[node]
-        return [self.placed[q].cores[node], *(below[c] for c in children), self.above[q][node]]
-
-    def _stacked(self, nodes: list[int]) -> LinearLocal:
-        xp = namespace(self.frame.centre[-1])
-        shape = (len(nodes), *self.frame.centre[nodes[0]].shape)
-        parts = []
-        for q, below in enumerate(self.below):
-            columns = zip(*(self._blocks(q, node, below) for node in nodes), strict=True)
-            core, *children, above = (xp.stack(column) for column in columns)
-            parts.append(blocks.local(shape, core, children, above))
-        return LinearLocal(self, nodes[0], parts)
-
-
-class LinearLocal:
-    """A linear field at one node: Σ_q c_q(t) H_q X + source."""
-
-    def __init__(
-        self, environment: LinearEnvironment, node: int, parts: list[Callable[[Array], Array]]
-    ) -> None:
-        self.environment, self.node, self.parts = environment, node, parts
-        field = environment.field
-        self.constants: list[Any] = [
-            None if callable(c) else field._at(c, 0.0) for c in field.coefficients
-        ]
-        self.fixed = self._restricted(environment.source) if environment.source else None
-        self.moving = field.source is not None and environment.source is None
-
-    def _restricted(self, source: TreeTensor) -> Array:
-        made = restrict(self.environment.frame, self.node, source, self.environment.bases)
-        return in_dtype(made, self.environment.frame.centre[-1], "source")
-
-    def _linear(self, t: float, x: Array) -> Array:
-        total = None
-        for q, part in enumerate(self.parts):
-            c = self.constants[q]
-            if c is None:
-                c = self.environment.field._at(self.environment.field.coefficients[q], t)
-                if isinstance(c, complex) and not arrays.is_complex(x):
-                    raise TypeError(
-                        "coefficient turned complex in a real run: start from Y0.astype(complex)"
-                    )
-            value = part(x) if c == 1.0 else part(x) * c
-            total = value if total is None else total + value
-        return total
-
-    def linear(self, t: float) -> Callable[[Array], Array]:
-        """X ↦ Σ_q c_q(t) H_q X."""
-        return lambda x: self._linear(t, x)
-
-    def __call__(self, t: float, centre: Array) -> Array:
-        """The derivative of the centre at time t."""
-        value = self._linear(t, centre)
-        if self.moving:
-            source = self.environment.field.source_at(t, self.environment._like())
-            return value + self._restricted(source)
-        return value if self.fixed is None else value + self.fixed

@@ -74,23 +74,24 @@ class AugmentedBUG:
         with record.move("frame"):
             environment = F.environment(frame)
         bases = list(frame.basis)
-        for node in (*frame.growing, tree.root):
-            start = frame.centre[node]
-            if not tree.is_leaf(node):
-                lead = (bases[c].shape[-1] for c in tree.children[node])
-                start = pad(start, (*lead, start.shape[-1]))
-                if node != tree.root:
-                    old = widened(frame, node, bases)
-            else:
-                old = frame.basis[node]
+        # nodes of one height wait for those below them, not for each other
+        for nodes in tree.levels((*frame.growing, tree.root)):
+            starts = {node: frame.centre[node] for node in nodes}
+            for node in nodes:
+                if not tree.is_leaf(node):
+                    lead = (bases[c].shape[-1] for c in tree.children[node])
+                    starts[node] = pad(starts[node], (*lead, starts[node].shape[-1]))
             with record.move("flow"):
-                evolved = record.solve(self.flow, environment.local(node), t0, t1, start)
-            if node == tree.root:
-                bases[node] = evolved[..., 0]
+                evolved = record.solve_all(self.flow, environment, starts, t0, t1)
+            if tree.root in nodes:
+                bases[tree.root] = evolved[tree.root][..., 0]
                 break
             with record.move("augment"):
-                bases[node], _ = augment(old, evolved, drop)
-                environment.update(node, bases[node])
+                for node in nodes:
+                    leaf = tree.is_leaf(node)
+                    old = frame.basis[node] if leaf else widened(frame, node, bases)
+                    bases[node], _ = augment(old, evolved[node], drop)
+                    environment.update(node, bases[node])
         result, discarded = truncated(Y, bases, rule, record)
         record.accept(discarded)
         return result

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.checks import positive, real_number, whole_number
+from tensorflowlr.checks import positive, real_number, shown, whole_number
 from tensorflowlr.fields.environment import Field
 from tensorflowlr.integrators.log import Log
 from tensorflowlr.integrators.run import Run
@@ -70,6 +70,10 @@ class Checkpoint:
         if isinstance(self.path, bytes) or not isinstance(self.path, (str, os.PathLike)):
             raise TypeError(f"checkpoint: path must be the name of a file, not {self.path!r}")
         object.__setattr__(self, "path", Path(self.path))
+        if not isinstance(self.metadata, Mapping) or not all(
+            isinstance(text, str) for pair in self.metadata.items() for text in pair
+        ):
+            raise TypeError(f"metadata must map texts to texts, not {shown(self.metadata)}")
         if self.steps is not None:
             whole_number(self.steps, "steps")
         if self.seconds is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.checks import checked_span, checked_step, checked_times
+from tensorflowlr.checks import checked_flag, checked_span, checked_step, checked_times
 from tensorflowlr.integrators.checkpoint import CheckpointKeeper, checked_checkpoint
 from tensorflowlr.integrators.doors import (
     as_field,
@@ -90,7 +90,7 @@ def integrate(
     >>> sol.success, round(sol.final.norm(), 6)
     (True, 1.0)
     """
-    observers = checked_observers(observe)
+    observers, progress = checked_observers(observe), checked_flag(progress, "progress")
     t0, t1 = checked_span(span)
     saves = [t1] if save_at is None else checked_times(save_at, t0, t1, "save_at")
     place = checked_checkpoint(checkpoint)

@@ -9,6 +9,7 @@ from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, host
+from tensorflowlr.checks import shown
 from tensorflowlr.integrators.solution import Solution
 from tensorflowlr.integrators.step import Record, StepInfo
 from tensorflowlr.tensors import TreeTensor
@@ -78,10 +79,11 @@ class Log:
         TypeError, ValueError
             If an observer returns no numbers, or changes its shape.
         """
-        values = {name: arrays.to_numpy(f(info.t, info.y)) for name, f in self.observe.items()}
+        values = {
+            name: _numbers(function(info.t, info.y), name)
+            for name, function in self.observe.items()
+        }
         for name, value in values.items():
-            if value.dtype.kind not in "biufc":
-                raise TypeError(f"observe[{name!r}] must return numbers, not {value!r}")
             known = self.entries[0].values[name].shape if self.entries else value.shape
             if value.shape != known:
                 raise ValueError(
@@ -131,6 +133,16 @@ class Log:
             status=status,
             message=message,
         )
+
+
+def _numbers(value: Any, name: str) -> Array:
+    try:
+        made = arrays.to_numpy(value)
+    except (TypeError, ValueError):
+        made = None
+    if made is None or made.dtype.kind not in "biufc":
+        raise TypeError(f"observe[{name!r}] must return numbers, not {shown(value)}")
+    return made
 
 
 def _now() -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from tensorflowlr.arrays import Array, namespace, pad
+from tensorflowlr.arrays import Array, pad
 from tensorflowlr.fields.environment import Environment, Field
 from tensorflowlr.integrators.settings import (
     checked_constant,
@@ -129,20 +129,12 @@ class ParallelBUG:
         self, frame: Frame, environment: Environment, t0: float, t1: float, record: Record
     ) -> list[Array]:
         """The evolved centres; None where a node's own flow cannot matter."""
-        evolved: list[Array] = [None] * len(frame.centre)
-        wanted = [
-            node for node in frame.tree.nodes
+        starts = {
+            node: frame.centre[node] for node in frame.tree.nodes
             if frame.centre[node] is not None and not frame.saturated(node)
-        ]
-        for nodes, local in environment.groups(wanted):
-            starts = [frame.centre[node] for node in nodes]
-            if len(nodes) == 1:
-                evolved[nodes[0]] = record.solve(self.flow, local, t0, t1, starts[0])
-                continue
-            ends = record.solve(self.flow, local, t0, t1, namespace(starts[0]).stack(starts))
-            for i, node in enumerate(nodes):
-                evolved[node] = ends[i, ...]
-        return evolved
+        }
+        evolved = record.solve_all(self.flow, environment, starts, t0, t1)
+        return [evolved.get(node) for node in frame.tree.nodes]
 
     def _doubtful(self, attempt: _Attempt, t0: float, t1: float, tolerance: float) -> bool:
         """Whether ranks doubled, or the missing blocks are too large for the tolerance."""

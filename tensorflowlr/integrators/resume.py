@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.checks import checked_step, real_number
+from tensorflowlr.checks import checked_flag, checked_step, real_number
 from tensorflowlr.fields.environment import Field
 from tensorflowlr.integrators.checkpoint import (
     Checkpoint,
@@ -86,6 +86,7 @@ def resume(
     >>> longer.times.tolist()
     [0.0, 0.1, 0.2, 0.30000000000000004, 0.4]
     """
+    checked_flag(progress, "progress")
     with reading(path) as file:
         if "run" not in file:
             raise ValueError("a solution without a checkpoint of its run")

@@ -57,9 +57,10 @@ class Run:
         """Every accepted step from the state after ``record.steps`` of them."""
         for t, t_next in itertools.islice(self.times(), record.steps, None):
             try:
-                Y_next = self.method.step(self.field, t, t_next, Y, record)
-                if not math.isfinite(Y_next.norm()):
-                    raise FloatingPointError("the state became NaN or Inf")
+                with arrays.quiet():
+                    Y_next = self.method.step(self.field, t, t_next, Y, record)
+                    if not math.isfinite(Y_next.norm()):
+                        raise FloatingPointError("the state became NaN or Inf")
             except Exception as error:
                 numerical = isinstance(error, arrays.numerical_errors())
                 # what cannot be at all shows in the first step, as an error of the arguments

@@ -28,6 +28,18 @@ class IntegrationError(RuntimeError):
         self.state, self.time = state, time
         self.solution: Solution | None = None
 
+    def __reduce__(self) -> Any:
+        # a run in another process fails here as it failed there
+        return _failure, (str(self), self.state, self.time, self.solution)
+
+
+def _failure(
+    message: str, state: TreeTensor, time: float, solution: Solution | None
+) -> IntegrationError:
+    made = IntegrationError(message, state, time)
+    made.solution = solution
+    return made
+
 
 class RankCapWarning(UserWarning):
     """`max_rank` cut where the tolerance would have kept more."""
@@ -103,6 +115,53 @@ class Solution:
         from tensorflowlr.integrators.storage import load_solution
 
         return load_solution(path).solution
+
+    def plot(
+        self, path: str | os.PathLike[str] | None = None, *, title: str | None = None
+    ) -> Any:
+        """Draw observables, ranks and the drift of what is conserved.
+
+        Parameters
+        ----------
+        path
+            A PNG file to write; without one the figure is only returned, and notebooks show it.
+        title
+            A line above the picture.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing (``pip install 'tensorflowlr[plot]'``).
+        OSError
+            If the file cannot be written.
+        """
+        from tensorflowlr.plotting import plot_solution
+
+        return plot_solution(self, path, title=title)
+
+    def to_xarray(self) -> Any:
+        """Times, observables and ranks as an `xarray.Dataset`.
+
+        Returns
+        -------
+        xarray.Dataset
+            Observables over ``time`` and, for arrays, ``NAME_0``, ``NAME_1`` …; ``ranks`` over
+            ``time`` and ``edge``; ``status``, ``message`` and ``stats`` (JSON) as attributes.
+            An observable called ``time``, ``edge`` or ``ranks`` gets ``observed_`` before its
+            name.
+
+        Raises
+        ------
+        ImportError
+            If xarray is missing (``pip install 'tensorflowlr[xarray]'``).
+        """
+        from tensorflowlr.integrators.export import to_xarray
+
+        return to_xarray(self)
 
     @property
     def max_ranks(self) -> Array:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tensorflowlr.fields.environment import Field
-from tensorflowlr.moves.flows import Flow, Local
+from tensorflowlr.fields.environment import Environment, Field
+from tensorflowlr.integrators.workers import solve_all
+from tensorflowlr.moves.flows import Flow
 from tensorflowlr.tensors import TreeTensor
 from tensorflowlr.tensors.rounding import Discarded
 from tensorflowlr.truncation import Truncation
@@ -49,12 +50,13 @@ class Record:
             self.cpu[name] += time.process_time() - cpu
             self.calls[name] += 1
 
-    def solve(self, flow: Flow, local: Local, t0: float, t1: float, start: Any) -> Any:
-        """One flow, its evaluations counted."""
-        counted = _Counted(local)
-        end = flow(counted, t0, t1, start)
-        self.evaluations += counted.calls
-        return end
+    def solve_all(
+        self, flow: Flow, environment: Environment, starts: Mapping[int, Any], t0: float, t1: float
+    ) -> dict[int, Any]:
+        """The evolved centres of many nodes whose flows are independent of each other."""
+        ends, calls = solve_all(flow, environment, starts, t0, t1, self.executor)
+        self.evaluations += calls
+        return ends
 
 
 @dataclass(frozen=True)
@@ -65,26 +67,6 @@ class StepInfo:
     y: TreeTensor
     h: float
     record: Record
-
-
-class _Counted:
-    def __init__(self, local: Local) -> None:
-        self.local, self.calls = local, 0
-
-    def __call__(self, t: float, centre: Any) -> Any:
-        self.calls += 1
-        return self.local(t, centre)
-
-    def linear(self, t: float) -> Any:
-        apply = self.local.linear(t)
-        if apply is None:
-            return None
-
-        def counted(x: Any) -> Any:
-            self.calls += 1
-            return apply(x)
-
-        return counted
 
 
 class Method(Protocol):

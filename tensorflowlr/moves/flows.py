@@ -32,6 +32,11 @@ class Local(Protocol):
 class Flow(Protocol):
     """A solver for the small problem of one node."""
 
+    @property
+    def evaluations(self) -> int:
+        """About how often it asks for the derivative in one step."""
+        ...
+
     def __call__(self, local: Local, t0: float, t1: float, start: Array) -> Array:
         """The centre at t1."""
         ...
@@ -52,6 +57,10 @@ class RungeKutta4:
 
     def __post_init__(self) -> None:
         whole_number(self.substeps, "substeps")
+
+    @property
+    def evaluations(self) -> int:
+        return 4 * self.substeps
 
     def __call__(self, local: Local, t0: float, t1: float, start: Array) -> Array:
         h = (t1 - t0) / self.substeps
@@ -86,6 +95,10 @@ class Exponential:
 
     def __post_init__(self) -> None:
         _check_tolerance(self.tol)
+
+    @property
+    def evaluations(self) -> int:
+        return 10
 
     def __call__(self, local: Local, t0: float, t1: float, start: Array) -> Array:
         return _in_parts(self._whole, local, t0, t1, start)
@@ -138,6 +151,10 @@ class Krylov:
     def __post_init__(self) -> None:
         _check_tolerance(self.tol)
         whole_number(self.max_dimension, "max_dimension", 2)
+
+    @property
+    def evaluations(self) -> int:
+        return 10
 
     def __call__(self, local: Local, t0: float, t1: float, start: Array) -> Array:
         return _in_parts(self._whole, local, t0, t1, start)

@@ -10,7 +10,7 @@ from tensorflowlr import arrays, measures
 from tensorflowlr.arrays import Array, host
 from tensorflowlr.checks import shown, whole_number
 from tensorflowlr.io import storable
-from tensorflowlr.observers.settings import Observer, matrices, modes
+from tensorflowlr.observers.settings import Observer, checked_matrices, checked_modes
 from tensorflowlr.tensors import TreeTensor
 from tensorflowlr.tensors.entanglement import checked_order
 
@@ -41,7 +41,7 @@ class Marginal(Observer):
     modes: int | Sequence[int]
 
     def __post_init__(self) -> None:
-        self._set(modes=modes(self.modes))
+        self._set(modes=checked_modes(self.modes))
 
     def __call__(self, t: float, Y: TreeTensor) -> Array:
         """A real array with one axis per mode."""
@@ -75,7 +75,7 @@ class ReducedDensity(Observer):
     modes: int | Sequence[int]
 
     def __post_init__(self) -> None:
-        self._set(modes=modes(self.modes))
+        self._set(modes=checked_modes(self.modes))
 
     def __call__(self, t: float, Y: TreeTensor) -> Array:
         """An array of shape (N, N)."""
@@ -108,7 +108,7 @@ class LocalExpectations(Observer):
     matrices: Any
 
     def __post_init__(self) -> None:
-        self._set(matrices=matrices(self.matrices, "matrices"))
+        self._set(matrices=checked_matrices(self.matrices, "matrices"))
 
     def __call__(self, t: float, Y: TreeTensor) -> Array:
         """An array with one entry per matrix."""
@@ -147,9 +147,9 @@ class Correlations(Observer):
     def __post_init__(self) -> None:
         if not isinstance(self.connected, bool):
             raise TypeError(f"connected must be True or False, not {shown(self.connected)}")
-        self._set(first=matrices(self.first, "first"))
+        self._set(first=checked_matrices(self.first, "first"))
         if self.second is not None:
-            self._set(second=matrices(self.second, "second"))
+            self._set(second=checked_matrices(self.second, "second"))
 
     def __call__(self, t: float, Y: TreeTensor) -> Array:
         """An array with a row per matrix A and a column per matrix B."""

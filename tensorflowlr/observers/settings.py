@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.checks import is_whole, shown, whole_number
-from tensorflowlr.tensors import construct
+from tensorflowlr.tensors import TreeTensor, construct
 from tensorflowlr.tensors.moments import check_weights
 
 
 @dataclass(frozen=True, eq=False)
-class Observer:
-    """Settings of an observer; mappings by mode are kept with texts for keys."""
+class Observer(ABC):
+    """Settings of an observer; in files, mappings by mode have texts for keys."""
+
+    @abstractmethod
+    def __call__(self, t: float, Y: TreeTensor) -> Any:
+        """What is seen of a state: a number, or a NumPy array of one shape."""
 
     def stored(self) -> dict[str, Any]:
         """The constructor's arguments, in the form that files hold."""
@@ -37,7 +42,7 @@ def _mode(mode: Any, name: str) -> int:
     return whole_number(mode, name, least=0)
 
 
-def modes(modes: Any) -> tuple[int, ...]:
+def checked_modes(modes: Any) -> tuple[int, ...]:
     """A mode, or several different ones, as a tuple."""
     found = (modes,) if is_whole(modes) else construct.checked_list(modes, "modes")
     made = tuple(_mode(mode, "modes") for mode in found)
@@ -46,7 +51,7 @@ def modes(modes: Any) -> tuple[int, ...]:
     return made
 
 
-def vectors(vectors: Any, name: str) -> dict[int, Any]:
+def checked_vectors(vectors: Any, name: str) -> dict[int, Any]:
     """Vectors and indices by mode."""
     if not isinstance(vectors, Mapping):
         raise TypeError(f"{name} must map modes to vectors, not {shown(vectors)}")
@@ -62,9 +67,9 @@ def vectors(vectors: Any, name: str) -> dict[int, Any]:
     return made
 
 
-def probabilities(weights: Any) -> dict[int, Any]:
+def checked_weights(weights: Any) -> dict[int, Any]:
     """Weights by mode that are probabilities."""
-    made = vectors(weights, "weights")
+    made = checked_vectors(weights, "weights")
     if not made:
         raise ValueError("weights must name at least one mode")
     for mode, vector in made.items():
@@ -74,7 +79,7 @@ def probabilities(weights: Any) -> dict[int, Any]:
     return made
 
 
-def matrices(matrices: Any, name: str) -> Any:
+def checked_matrices(matrices: Any, name: str) -> Any:
     """One matrix, or matrices by mode."""
     if isinstance(matrices, Mapping):
         if not matrices:
@@ -86,6 +91,8 @@ def matrices(matrices: Any, name: str) -> Any:
 
 def _matrix(matrix: Any, name: str) -> Any:
     if arrays.is_sparse(matrix):
+        if not arrays.sparse_finite(matrix):
+            raise ValueError(f"{name} must be finite, but holds NaN or Inf")
         return matrix
     made = construct.checked_array(matrix, name)
     if made.ndim > 2 or made.shape[0] != made.shape[-1]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from tensorflowlr import arrays, measures
 from tensorflowlr.arrays import Array
+from tensorflowlr.checks import shown
 from tensorflowlr.io import storable
-from tensorflowlr.observers.settings import Observer, probabilities, vectors
+from tensorflowlr.observers.settings import Observer, checked_vectors, checked_weights
 from tensorflowlr.operators import TreeOperator
 from tensorflowlr.tensors import TreeTensor
 
@@ -100,7 +101,10 @@ class Entries(Observer):
     indices: Any
 
     def __post_init__(self) -> None:
-        table = arrays.to_numpy(self.indices)
+        try:
+            table = arrays.to_numpy(self.indices)
+        except (TypeError, ValueError):
+            raise TypeError(f"indices must be integers, not {shown(self.indices)}") from None
         if table.dtype.kind not in "iu":
             raise TypeError(f"indices must be integers, not {table.dtype}")
         if table.ndim not in (1, 2) or not table.size:
@@ -138,7 +142,7 @@ class Contraction(Observer):
     vectors: Mapping[int, Any]
 
     def __post_init__(self) -> None:
-        self._set(vectors=vectors(self.vectors, "vectors"))
+        self._set(vectors=checked_vectors(self.vectors, "vectors"))
         if not self.vectors:
             raise ValueError("vectors must name at least one mode")
 
@@ -147,9 +151,21 @@ class Contraction(Observer):
         return _dense(measures.contract_modes(Y, self.vectors))
 
 
+@dataclass(frozen=True, eq=False)
+class Moment(Observer):
+    """The settings of `Mean` and `Variance`."""
+
+    weights: Mapping[int, Any]
+    select: Mapping[int, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._set(weights=checked_weights(self.weights))
+        self._set(select=checked_vectors(self.select, "select"))
+
+
 @storable
 @dataclass(frozen=True, eq=False)
-class Mean(Observer):
+class Mean(Moment):
     """The expectation over random modes, entry by entry, as `measures.mean`.
 
     Parameters
@@ -172,12 +188,6 @@ class Mean(Observer):
     array([2., 4.])
     """
 
-    weights: Mapping[int, Any]
-    select: Mapping[int, Any] = dataclasses.field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._set(weights=probabilities(self.weights), select=vectors(self.select, "select"))
-
     def __call__(self, t: float, Y: TreeTensor) -> Any:
         """A number, or an array with one axis per mode that remains."""
         return _dense(measures.mean(Y, self.weights, select=self.select))
@@ -185,7 +195,7 @@ class Mean(Observer):
 
 @storable
 @dataclass(frozen=True, eq=False)
-class Variance(Observer):
+class Variance(Moment):
     """The variance over random modes, entry by entry, as `measures.variance`.
 
     Parameters
@@ -205,12 +215,6 @@ class Variance(Observer):
     >>> tlr.observers.Variance({1: [0.5, 0.5]})(0.0, Y)
     array([ 4., 16.])
     """
-
-    weights: Mapping[int, Any]
-    select: Mapping[int, Any] = dataclasses.field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._set(weights=probabilities(self.weights), select=vectors(self.select, "select"))
 
     def __call__(self, t: float, Y: TreeTensor) -> Any:
         """A float, or a real array with one axis per mode that remains."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from opt_einsum import get_symbol
 
 from tensorflowlr.arrays import Array, conj
-from tensorflowlr.contraction import plan
+from tensorflowlr.contraction import Plan, plan
 
 
 @functools.cache
@@ -112,9 +112,18 @@ def local(
     stacked: a leading axis on every argument, `shape` included.
     """
     constants = (core, *below) if above is None else (core, *below, above)
-    stacked = below[0].ndim == 4
+    return _local_plan(shape, constants, above is None).bind(*constants)
+
+
+def local_flops(
+    shape: tuple[int, ...], core: Array, below: Sequence[Array], above: Array | None
+) -> int:
+    """What one call of `local` costs, in multiplications and additions."""
+    constants = (core, *below) if above is None else (core, *below, above)
+    return _local_plan(shape, constants, above is None).flops
+
+
+def _local_plan(shape: tuple[int, ...], constants: Sequence[Array], root: bool) -> Plan:
+    stacked = constants[1].ndim == 4
     arity = len(shape) - 1 - stacked
-    planned = plan(
-        _local(arity, above is None, stacked), shape, *(tuple(a.shape) for a in constants)
-    )
-    return planned.bind(*constants)
+    return plan(_local(arity, root, stacked), shape, *(tuple(a.shape) for a in constants))

@@ -29,11 +29,10 @@ Key = tuple[tuple[int, int], ...]
 Term = tuple[complex, Key]
 
 
-def power_of_two(largest: float) -> float:
-    """Near an extreme number, whose square would vanish or overflow; else one."""
-    if 1e-100 < largest < 1e100 or largest == 0.0:
-        return 1.0
-    return 2.0 ** min(max(round(math.log2(largest)), -1000), 1000)
+def unit_of(largest: float) -> float:
+    """A power of two near an extreme number, whose square would vanish or overflow; else one."""
+    ordinary = 1e-100 < largest < 1e100 or largest == 0.0
+    return 1.0 if ordinary else arrays.power_of_two(largest)
 
 
 @dataclass
@@ -47,7 +46,7 @@ class _Labels:
         """The label and the factor with which it gives `matrix`; -1 is the identity."""
         given = leaf.on_host(matrix)
         size = given.shape[0]
-        unit = power_of_two(float(abs(given).max()))
+        unit = unit_of(float(abs(given).max()))
         if unit != 1.0:
             label, factor = self.find(leaf.scale(matrix, 1.0 / unit))
             return label, factor * unit
@@ -142,7 +141,7 @@ def compile_terms(
     """Leaf matrices per mode and the coefficient cores of the inner nodes, on the host."""
     compiled, labels = checked_terms(terms, tree, shape)
     # extreme coefficients go into the root as one power of two
-    unit = power_of_two(max(max(abs(c.real), abs(c.imag)) for c, _ in compiled))
+    unit = unit_of(max(max(abs(c.real), abs(c.imag)) for c, _ in compiled))
     if unit != 1.0:
         compiled = [(c / unit, key) for c, key in compiled]
         rule = replace(rule, atol=min(rule.atol / unit, 1e300))

@@ -10,6 +10,7 @@ from opt_einsum import get_symbol
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, adjoint, host, multiply, namespace, reshape, unfold
+from tensorflowlr.checks import checked_flag
 from tensorflowlr.contraction import contract
 from tensorflowlr.operators import leaf
 from tensorflowlr.tensors import TreeTensor, algebra
@@ -95,6 +96,7 @@ def correlations(
     >>> tlr.measures.correlations(Y, [1.0, -1.0], connected=True)[0].round(12)
     array([1., 1., 1.])
     """
+    checked_flag(connected, "connected")
     Y = checked_tensor(Y)
     left = _by_mode(Y, first, "first")
     right = left if second is None else _by_mode(Y, second, "second")

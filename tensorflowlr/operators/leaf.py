@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -125,20 +126,39 @@ class LeafMatrices:
 
     Small modes are held as one dense stack, so that a single batched product applies them
     all; larger ones keep each matrix's kind. Sparse matrices are used as such in NumPy and
-    CuPy and made dense elsewhere, where no sparse product exists.
+    CuPy and made dense elsewhere, where no sparse product exists. In NumPy, sparse ones and
+    diagonals, as the identity is, are stacked: one sparse product, and nothing is copied.
     """
 
     def __init__(self, matrices: Sequence[Matrix], like: Array) -> None:
         place = [self._placed(m, like) for m in matrices]
         self.size = int(matrices[0].shape[0])
         self.count = len(place)
+        # what all copies of these matrices are known by
+        self.token = secrets.token_hex(8)
         self.stack: Array | None = None
+        self.tall: Matrix | None = None
+        self.row: Matrix | None = None
         self.matrices: list[Matrix] = place
         if self.size <= STACKED_SIZE or all(kind(m) == "dense" for m in place):
             xp = namespace(like)
             self.stack = xp.stack([dense(m) for m in place])
             # [h_1 … h_k] side by side turns Σ_k h_k X_k into one product
             self.row = xp.reshape(xp.permute_dims(self.stack, (1, 0, 2)), (self.size, -1))
+        elif arrays.is_numpy(like) and {"sparse"} <= {kind(m) for m in place} <= {
+            "sparse", "diagonal"
+        }:
+            rows = [m if arrays.is_sparse(m) else arrays.sparse_diagonal(m) for m in place]
+            self.tall, self.row = arrays.sparse_stack(rows, 0), arrays.sparse_stack(rows, 1)
+
+    @property
+    def entries(self) -> int:
+        """How many entries one application of all matrices multiplies."""
+        if self.stack is not None:
+            return self.count * self.size**2
+        return sum(
+            m.nnz if arrays.is_sparse(m) else self.size**m.ndim for m in self.matrices
+        )
 
     @staticmethod
     def _placed(matrix: Matrix, like: Array) -> Matrix:
@@ -159,14 +179,15 @@ class LeafMatrices:
         """All h_k basis, shape (k, n, r)."""
         if self.stack is not None:
             return self.stack @ basis
+        if self.tall is not None:
+            return arrays.reshape(self.tall @ basis, (self.count, *basis.shape))
         xp = namespace(basis)
         return xp.stack([m @ basis if m.ndim == 2 else m[:, None] * basis for m in self.matrices])
 
     def apply_sum(self, parts: Array) -> Array:
         """Σ_k h_k parts[k] for parts of shape (k, n, r)."""
-        xp = namespace(parts)
-        if self.stack is not None:
-            return self.row @ xp.reshape(parts, (-1, parts.shape[-1]))
+        if self.row is not None:
+            return self.row @ arrays.reshape(parts, (-1, parts.shape[-1]))
         total = None
         for k, m in enumerate(self.matrices):
             part = m @ parts[k, :, :] if m.ndim == 2 else m[:, None] * parts[k, :, :]

@@ -318,10 +318,10 @@ def _checked_parts(tree: Any, leaf_matrices: Any, cores: Any) -> tuple[Any, Any]
         arrays.check_together(dense, "leaf_matrices")
     bonds = [len(group) for group in groups]
     for i, (node, core) in enumerate(zip(tree.inner, made, strict=True)):
-        wanted = tuple(bonds[c] for c in tree.children[node])
-        order = len(wanted) + (node != tree.root)
-        if core.ndim != order or core.shape[: len(wanted)] != wanted:
-            text = ", ".join([*map(str, wanted), *(["k"] if node != tree.root else [])])
+        open_bonds = tuple(bonds[c] for c in tree.children[node])
+        order = len(open_bonds) + (node != tree.root)
+        if core.ndim != order or core.shape[: len(open_bonds)] != open_bonds:
+            text = ", ".join([*map(str, open_bonds), *(["k"] if node != tree.root else [])])
             raise ValueError(f"cores[{i}] must have shape ({text}), not {core.shape}")
         bonds.append(int(core.shape[-1]))
     return groups, made

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, host
-from tensorflowlr.checks import not_negative, positive, real_number, whole_number
+from tensorflowlr.checks import not_negative, positive, real_number, real_numbers, whole_number
 from tensorflowlr.fields import LinearField
 from tensorflowlr.observers import Contraction, Mean, Norm, Variance
 from tensorflowlr.operators import TreeOperator
@@ -95,7 +95,7 @@ def radiation_slab(
         real_number(value, name, "a positive finite number", positive)
     for name, value in (("scattering", scattering), ("absorption", absorption)):
         real_number(value, name, "zero or a positive number", not_negative)
-    amplitudes = [real_number(a, f"amplitudes[{i}]") for i, a in enumerate(amplitudes)]
+    amplitudes = real_numbers(amplitudes, "amplitudes")
     if amplitudes:
         whole_number(points, "points")
     if sum(abs(a) for a in amplitudes) > scattering:
@@ -110,7 +110,7 @@ def radiation_slab(
     flux = angular_flux(moments)
     damped = host.ones(moments)
     damped[0] = 0.0
-    xi, weights = legendre_points(points) if amplitudes else (None, None)
+    xi, weights = legendre_points(points if amplitudes else 1)
     terms = [
         (-1.0, {0: first, 1: arrays.sparse(flux)}),
         (1.0, {0: second, 1: absolute(flux)}),

@@ -59,7 +59,7 @@ def checked_array(value: Any, name: str, like: Array | None = None) -> Array:
             f"{name} must be of dtype {', '.join(arrays.FLOATING)}, not {array.dtype}"
         )
     if array.ndim == 0:
-        raise ValueError(f"{name} must have at least one axis, not none")
+        raise ValueError(f"{name} must have at least one axis, not {shown(value)}")
     if 0 in array.shape:
         raise ValueError(f"{name} must have no empty axis, not shape {tuple(array.shape)}")
     if not arrays.all_finite(array):
@@ -216,8 +216,12 @@ def from_dense(x: Array, tree: Tree, rule: Truncation) -> list[Array]:
     """
     xp = namespace(x)
     total = norm(x)
+    if not total < math.inf:
+        raise OverflowError(f"the norm of x is larger than {arrays.dtype_name(x)} holds")
     # squares of extreme sizes vanish or overflow
-    unit = 1.0 if 1e-100 < total < 1e100 or total == 0.0 else total
+    single = epsilon(x) > 1e-10
+    ordinary = total == 0.0 or (1e-12 < total < 1e12 if single else 1e-100 < total < 1e100)
+    unit = 1.0 if ordinary else arrays.power_of_two(total, single=single)
     x = x if unit == 1.0 else x * (1.0 / unit)
     budget, left = (rule.tolerance(total) / unit) ** 2, tree.rounding_edges
     shared = tree.children[tree.root][-1] if len(tree.children[tree.root]) == 2 else None
@@ -245,7 +249,7 @@ def from_dense(x: Array, tree: Tree, rule: Truncation) -> list[Array]:
         left -= node != shared
     root_order = tuple(axes.index(c) for c in tree.children[tree.root])
     root = xp.permute_dims(current, root_order)
-    cores[-1] = root if unit == 1.0 else root * unit
+    cores[-1] = root if unit == 1.0 else algebra.scaled(root, unit)
     return cores
 
 

@@ -201,7 +201,7 @@ def _random(
 def check_weights(weights: Array, name: str) -> None:
     """Refuse what are no probabilities: negative, complex, or not of sum one."""
     if arrays.is_complex(weights):
-        raise TypeError(f"{name} must be real")
+        raise TypeError(f"{name} must be real, not {arrays.dtype_name(weights)}")
     values = arrays.to_numpy(weights)
     total = float(host.sum(values))
     if bool(host.any(values < 0.0)) or not abs(total - 1.0) <= WEIGHT_SLACK:

@@ -74,6 +74,17 @@ class TreeTensor:
         return type(self).trusted(self._tree, cores, orthonormal=orthonormal)
 
     @classmethod
+    def check_tree(cls, tree: Tree) -> None:
+        """Refuse a tree that is not one of this class.
+
+        Raises
+        ------
+        ValueError
+            Naming both.
+        """
+        cls._tree_for(tree, tree.modes)
+
+    @classmethod
     def _tree_for(cls, tree: Tree | None, modes: int) -> Tree:
         if tree is None:
             raise TypeError("tree must be given: a tlr.Tree")
@@ -302,8 +313,8 @@ class TreeTensor:
         if isinstance(other, TreeTensor):
             pair = algebra.matched(self, other)
             with arrays.quiet():
-                cores = algebra.hadamard(*pair)
-            return self._like(algebra.not_overflown(cores, "the product"))
+                products = algebra.hadamard(*pair)
+            return self._like(algebra.not_overflown(products, "the product"))
         factor = algebra.checked_scalar(other)
         if factor is None:
             raise TypeError(f"a TreeTensor multiplies with numbers, not with {shown(other)}")
