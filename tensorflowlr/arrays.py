@@ -234,20 +234,21 @@ def norm(array: Array) -> float:
     """The 2-norm of all entries, as a Python float."""
     if type(array) is np.ndarray:
         flat = array.reshape(-1)
-        with np.errstate(over="ignore", invalid="ignore"):
-            value = math.sqrt(np.vdot(flat, flat).real)
+        value, single = math.sqrt(np.vdot(flat, flat).real), array.dtype.char in "fF"
     else:
-        flat = array
-        value = float(namespace(array).linalg.vector_norm(array))
-    low, high = (1e-15, 1e15) if epsilon(array) > 1e-10 else (1e-140, 1e140)
-    if low < value < high or 0 in array.shape:
+        flat, single = array, epsilon(array) > 1e-10
+        with quiet():
+            value = float(namespace(array).linalg.vector_norm(array))
+    if (1e-15 < value < 1e15) if single else (1e-140 < value < 1e140):
         return value
+    if 0 in array.shape:
+        return 0.0
     # squares near the ends of the range: in units of the largest entry
     xp = namespace(flat)
     largest = float(xp.max(xp.abs(flat)))
     if not 0.0 < largest < math.inf:
         return largest
-    unit = power_of_two(largest, single=high == 1e15)
+    unit = power_of_two(largest, single=single)
     return unit * float(xp.linalg.vector_norm(flat * (1.0 / unit)))
 
 
@@ -564,6 +565,17 @@ def sparse_diagonal(diagonal: Array) -> Any:
 def sparse_to_dense(matrix: Any) -> Array:
     """The dense array of a SciPy or CuPy sparse matrix, on the matrix's own device."""
     return matrix.toarray()
+
+
+def sparse_like(matrix: Any, like: Array) -> Any:
+    """A sparse matrix where an array is, in its dtype; dense where no sparse product exists."""
+    if is_numpy(like):
+        return (matrix.get() if hasattr(matrix, "get") else matrix).astype(dtype_name(like))
+    if array_api_compat.is_cupy_array(like):
+        import cupyx.scipy.sparse
+
+        return cupyx.scipy.sparse.csr_matrix(matrix).astype(dtype_name(like))
+    return asarray(sparse_to_dense(matrix), like=like, dtype=like.dtype)
 
 
 def sparse_finite(matrix: Any) -> bool:

@@ -6,7 +6,7 @@ import math
 import numbers
 import operator
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,11 @@ def shown(value: Any) -> str:
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and shape:
         return f"{type(value).__name__} of shape {shape}"
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:
+        # integers of thousands of digits have none, and users' classes may fail
+        return f"a value of type {type(value).__name__}"
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 20]} … ({type(value).__name__})"
 
 
@@ -89,9 +93,30 @@ def real_numbers(values: Any, name: str) -> list[float]:
     TypeError, ValueError
         Naming the entry, what it was and what it may be.
     """
-    if isinstance(values, (str, bytes, dict, set)) or not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be a sequence of numbers, not {shown(values)}")
-    return [real_number(value, f"{name}[{i}]") for i, value in enumerate(values)]
+    try:
+        found = sequence(values)
+    except TypeError:
+        raise TypeError(f"{name} must be a sequence of numbers, not {shown(values)}") from None
+    return [real_number(value, f"{name}[{i}]") for i, value in enumerate(found)]
+
+
+def is_masked(value: Any) -> bool:
+    """Whether entries of an array may be masked: there are no numbers under a mask."""
+    return type(value).__name__.startswith("Masked")
+
+
+def sequence(values: Any) -> list[Any]:
+    """The entries of a list, a tuple, an array or the like.
+
+    Raises
+    ------
+    TypeError
+        If it is a text or mapping, which one can go through as well, a set, which has no
+        order, or holds masked entries.
+    """
+    if isinstance(values, (str, bytes, bytearray, Mapping, Set)) or is_masked(values):
+        raise TypeError(f"{shown(values)} is no sequence")
+    return list(values)
 
 
 def positive(number: float) -> bool:
@@ -182,15 +207,13 @@ def checked_step(step: Any, t0: float, t1: float) -> float:
 
 
 def _times(values: Iterable[Any]) -> list[float]:
-    if isinstance(values, (str, bytes, dict, set)):
-        raise TypeError("texts are no times")
-    return [_time(value) for value in values]
+    return [_time(value) for value in sequence(values)]
 
 
 def _time(value: Any) -> float:
     kind = str(getattr(value, "dtype", ""))
     # single entries of an array of any library are times as well
     entry = getattr(value, "shape", None) == () and ("float" in kind or "int" in kind)
-    if not is_real(value) and not entry:
+    if (not is_real(value) and not entry) or is_masked(value):
         raise TypeError(f"{value!r} is no time")
     return float(value)

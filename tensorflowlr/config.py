@@ -143,7 +143,7 @@ def load_config(path: str | os.PathLike[str]) -> RunConfig:
     check_keys(tables, TABLES, "", "table")
     for name, table in tables.items():
         if not isinstance(table, dict):
-            raise ConfigError(f"{name}: must be a table, not {table!r}")
+            raise ConfigError(f"{name}: must be a table, not {shown(table)}")
     run = checked("run", tables.get("run", {}), {
         "step": (float, ...), "t0": (float, 0.0), "t1": (float, 1.0), "save_at": (list, None),
         "checkpoint": (dict, None),
@@ -158,6 +158,10 @@ def load_config(path: str | os.PathLike[str]) -> RunConfig:
     output = checked("output", tables.get("output", {}), {
         "directory": (str, "output"), "name": (str, path.stem), "picture": (bool, True),
     })
+    if "\0" in output["directory"]:
+        raise ConfigError(
+            f"output.directory: must be the name of a folder, not {shown(output['directory'])}"
+        )
     name = output["name"]
     if name in ("", ".", "..") or any(c in name for c in "/\\\0"):
         raise ConfigError(f"output.name: must be a file name without folders, not {name!r}")
@@ -218,7 +222,7 @@ def _problem(table: Mapping[str, Any]) -> dict[str, Any]:
         modes = made["modes"]
         if not 1 <= modes <= MOST_MODES:
             bound = "at least 1" if modes < 1 else f"at most {MOST_MODES}"
-            raise ConfigError(f"problem.modes: must be {bound}, not {modes!r}")
+            raise ConfigError(f"problem.modes: must be {bound}, not {shown(modes)}")
     if made.get("tree", ...) is None:
         # those whose modes follow from other keys have trees of their own
         made["tree"] = "balanced" if "modes" in made else None
@@ -233,7 +237,7 @@ def _tree(value: Any, modes: int | None) -> Tree | None:
     if modes is None and not isinstance(value, list):
         if value is None:
             return None
-        raise ConfigError(f"problem.tree: was {value!r}; it may be nested lists of modes")
+        raise ConfigError(f"problem.tree: was {shown(value)}; it may be nested lists of modes")
     if isinstance(value, dict):
         keys: dict[str, tuple[Any, Any]] = {"kind": (str, ...)}
         if value.get("kind") == "train":
@@ -249,7 +253,7 @@ def _tree(value: Any, modes: int | None) -> Tree | None:
         return tree
     if not isinstance(value, str) or value not in TREES:
         near = nearest(value, TREES)
-        raise ConfigError(f"problem.tree: was {value!r}{near}; it may be {TREE_MAY_BE}")
+        raise ConfigError(f"problem.tree: was {shown(value)}{near}; it may be {TREE_MAY_BE}")
     return built("problem.tree", TREES[value], modes, **options)
 
 
@@ -279,7 +283,7 @@ def _named(where: str, table: Mapping[str, Any], choices: Mapping[str, Any]) -> 
     name = table["name"]
     if not isinstance(name, str) or name not in choices:
         near = nearest(name, choices)
-        raise ConfigError(f"{where}.name: was {name!r}{near}; it may be {listed(choices)}")
+        raise ConfigError(f"{where}.name: was {shown(name)}{near}; it may be {listed(choices)}")
     return name
 
 
@@ -298,5 +302,5 @@ def _saves(values: list[Any] | None, t0: float, t1: float) -> tuple[float, ...] 
     low, high = min(t0, t1), max(t0, t1)
     for t in times:
         if not low <= t <= high:
-            raise ConfigError(f"run.save_at: must lie in [{low:g}, {high:g}], not {t!r}")
+            raise ConfigError(f"run.save_at: must lie in [{low:g}, {high:g}], not {shown(t)}")
     return times

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from tensorflowlr.checks import shown
+
 REFUSED = (TypeError, ValueError, ArithmeticError)
 
 
@@ -46,15 +48,17 @@ def typed(where: str, value: Any, kind: Any) -> Any:
         float: isinstance(value, (int, float)) and not isinstance(value, bool),
     }
     if isinstance(kind, type) and kind is not Any and not fits.get(kind, isinstance(value, kind)):
-        raise ConfigError(f"{where}: must be {words(kind)}, not {value!r}")
+        raise ConfigError(f"{where}: must be {words(kind)}, not {shown(value)}")
     if kind is not float:
+        if isinstance(value, int) and value.bit_length() > 63:
+            raise ConfigError(f"{where}: must be an integer of 64 bits, not {shown(value)}")
         return value
     try:
         number = float(value)
     except OverflowError:
         raise ConfigError(f"{where}: must fit a floating-point number") from None
     if not math.isfinite(number):
-        raise ConfigError(f"{where}: must be finite, not {value!r}")
+        raise ConfigError(f"{where}: must be finite, not {shown(value)}")
     return number
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensorflowlr.arrays import Array, host, norm, to_numpy
-from tensorflowlr.checks import not_negative, real_number, shown, whole_number
+from tensorflowlr.checks import is_masked, not_negative, real_number, shown, whole_number
 
 NOT_NEGATIVE = "finite and not negative"
 
@@ -48,10 +48,11 @@ class Truncation:
 
     def __post_init__(self) -> None:
         for name in ("rtol", "atol"):
-            real_number(getattr(self, name), name, NOT_NEGATIVE, not_negative)
+            number = real_number(getattr(self, name), name, NOT_NEGATIVE, not_negative)
+            object.__setattr__(self, name, number)
         for name in ("max_rank", "min_rank"):
             if name == "min_rank" or self.max_rank is not None:
-                whole_number(getattr(self, name), name)
+                object.__setattr__(self, name, whole_number(getattr(self, name), name))
         if self.max_rank is not None and self.min_rank > self.max_rank:
             raise ValueError(
                 f"min_rank = {self.min_rank} must not exceed max_rank = {self.max_rank}"
@@ -108,6 +109,8 @@ class Truncation:
 
 def _checked_values(singular_values: Any) -> Array:
     may_be = "singular_values must be finite, not negative and descending"
+    if is_masked(singular_values):
+        raise TypeError(f"{may_be}, not masked")
     try:
         values = to_numpy(singular_values)
     except (TypeError, ValueError):

@@ -226,6 +226,14 @@ REST = [
                  "Y must be a TreeTensor", "NoneType"),
     *refuse_call("observers.Marginal", lambda: observers.Marginal(3)(0.0, Y), ValueError,
                  "modes must be in 0 … 2", "not 3"),
+    *[
+        case for name in ("mean", "variance")
+        for case in refuse(f"measures.{name}", "select", lambda v, n=name: getattr(measures, n)(
+            Y, {0: HALVES}, select=v), (0, False, "", [], np.ones(2)), TypeError,
+            "must map modes to vectors")
+    ],
+    *refuse_call("measures.contract_modes", lambda: measures.contract_modes(
+        Y, {0: strict.ones(2)}), TypeError, "vectors[0]: arrays of different libraries"),
     *refuse_call("measures.local_expectations", lambda: measures.local_expectations(
         PAIR, {0: strict.ones(2)}), TypeError, "different libraries"),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from refusal_cases import Case, refuse, refuse_call
 from refusal_operators import MATRIX, H, Y, a
 from refusal_tensors import NOT_COUNTS
@@ -41,10 +42,13 @@ PROBLEMS = [
             )],
         )
     ],
+    *refuse("problems.long_range_ising", "modes", LONG, (5000, 10**9), ValueError,
+            "at most 4096"),
     *refuse("problems.long_range_ising", "exponent", lambda v: LONG(4, exponent=v), (-1e4,),
             ValueError, "must be"),
     *refuse("problems.discrete_schroedinger", "points", WAVE, (1, 0, -1), ValueError,
             "at least 2"),
+    *refuse("problems.discrete_schroedinger", "points", WAVE, (10**30,), ValueError, "at most"),
     *refuse("problems.discrete_schroedinger", "points", WAVE, NOT_COUNTS, TypeError,
             "positive integer"),
     *refuse("problems.discrete_schroedinger", "rank", lambda v: WAVE(8, rank=v), (0, -1, 9),
@@ -61,6 +65,14 @@ PROBLEMS = [
     *refuse("problems.Problem", "start",
             lambda v: tlr.problems.Problem("x", tlr.LinearField(H), v, (0.0, 1.0)), (None, a),
             TypeError, "must be a TreeTensor"),
+    *refuse("problems.Problem", "field", lambda v: tlr.problems.Problem("x", v, Y, (0.0, 1.0)),
+            (None, a, tlr.LinearField, 3), TypeError, "must be a TreeOperator"),
+    *refuse("problems.Problem", "observe",
+            lambda v: tlr.problems.Problem("x", H, Y, (0.0, 1.0), v), (3, [len]), TypeError,
+            "must map names to functions"),
+    *refuse("problems.Problem", "observe['norm']",
+            lambda v: tlr.problems.Problem("x", H, Y, (0.0, 1.0), {"norm": v}), (3, "norm"),
+            TypeError, "must be callable"),
 ]
 
 SLAB, SOURCE = tlr.problems.radiation_slab, tlr.problems.line_source
@@ -84,6 +96,9 @@ def transport(name: str, make: Any, counts: dict[str, int], signs: dict[str, boo
                         ValueError, f"at least {least}"),
                 *refuse(door, argument, lambda v, n=argument: call(**{n: v}), NOT_COUNTS,
                         TypeError, "integer"),
+                *([] if argument == "rank" else refuse(
+                    door, argument, lambda v, n=argument: call(**{n: v}), (10**30,), ValueError,
+                    "at most")),
             )
         ],
         *[
@@ -96,8 +111,9 @@ def transport(name: str, make: Any, counts: dict[str, int], signs: dict[str, boo
                         "must be"),
             )
         ],
-        *refuse(door, "amplitudes", lambda v: call(amplitudes=v), (3.0, None, "12", {0: 1.0}),
-                TypeError, "must be a sequence of numbers"),
+        *refuse(door, "amplitudes", lambda v: call(amplitudes=v),
+                (3.0, None, "12", {0: 1.0}, np.array(1.0)), TypeError,
+                "must be a sequence of numbers"),
         *refuse(door, "amplitudes[1]", lambda v: call(amplitudes=(0.5, v)), (math.nan, math.inf),
                 ValueError, "must be"),
         *refuse(door, "amplitudes[1]", lambda v: call(amplitudes=(0.5, v)), NOT_REAL, TypeError,

@@ -61,7 +61,8 @@ ARGUMENTS = [
     *both("step", ("0.1", None, True, 0.1j, [0.1], np.True_), TypeError),
     *both("step", (1e-300, 5e-324, 1e-18), ValueError),
     *both("span", SPANS, ValueError, "two"),
-    *both("span", ("01", b"01", {0.0, 1.0}, {0: 1, 2: 3}, (-1.7e308, 1.7e308)), ValueError),
+    *both("span", ("01", b"01", {0.0, 1.0}, {0: 1, 2: 3}, (-1.7e308, 1.7e308),
+                  np.ma.masked_array([0.0, 1.0], [False, True])), ValueError),
     *both("method", ("ParallelBUG", None, tlr.ParallelBUG, RULE), TypeError),
     *both("Y0", (np.ones(SHAPE), None, H), TypeError, "a TreeTensor"),
     *both("Y0", (broken(math.nan), broken(math.inf)), ValueError, "finite"),
@@ -189,7 +190,7 @@ AT_START = [
     ],
     *[
         case for other, what in ((Y0_STRICT, "libraries"), (Y0_DEVICE1, "libraries"))
-        for F in (sourced(other), factored(other))
+        for F in (sourced(other), factored(other), sourced(other.to_dense()))
         for case in refuse_call("integrate", lambda F=F: integrate(F=F), TypeError,
                                 f"arrays of different {what}", "array_api_strict")
     ],

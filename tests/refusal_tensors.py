@@ -17,6 +17,8 @@ MATRIX, TUCKER3 = tlr.Tree.matrix(), tlr.Tree.tucker(3)
 TWISTED = tlr.Tree((1, 0))
 x, u, s = np.ones((2, 3)), np.ones((2, 1)), np.ones((1, 1))
 Y = tlr.TreeTensor.random(MATRIX, (2, 3), 2, rng=0)
+# more digits than Python writes down
+DIGITS = 1 << 20000
 OTHERS = {
     "trees": tlr.TreeTensor.random(TWISTED, (2, 3), 1, rng=0),
     "shapes": tlr.TreeTensor.random(MATRIX, (2, 2), 1, rng=0),
@@ -78,6 +80,15 @@ TREES = [
     ],
 ]
 
+DIGITLESS = [
+    case for door, call in (
+        ("Tree.train", tlr.Tree.train), ("Tree", lambda v: tlr.Tree((0, v))),
+        ("Truncation", tlr.Truncation), ("TreeTensor.random", lambda v: random(shape=(2, v))),
+        ("TreeTensor.random", lambda v: random(rank=-v)), ("TreeTensor.__mul__", lambda v: Y * v),
+    )
+    for case in refuse_call(door, lambda f=call: f(DIGITS), ValueError, "a value of type")
+]
+
 RULES = [
     *[
         case for name in ("rtol", "atol")
@@ -120,6 +131,8 @@ RULES = [
     *refuse("Truncation.rank", "singular_values", tlr.Truncation().rank,
             (np.array(["a"]), np.array([1j]), [[1.0], [1.0, 2.0]], np.array([None])), TypeError,
             "must be finite, not negative and descending"),
+    *refuse_call("Truncation.rank", lambda: tlr.Truncation().rank(
+        np.ma.masked_array([1.0], [True])), TypeError, "singular_values must", "not masked"),
     *[
         case for name in ("tolerance", "round_off")
         for case in (
@@ -192,7 +205,8 @@ MAKING = [
             (2, -1, "a"), ValueError, "range(0, 2)"),
     *refuse("TreeTensor.random", "shape[1]", lambda v: random(shape=(2, v)),
             (0, -1, 1.5, True, "3", None, 10**20), ValueError, "must be a positive integer"),
-    *refuse("TreeTensor.random", "shape", lambda v: random(shape=v), (5, None), TypeError,
+    *refuse("TreeTensor.random", "shape", lambda v: random(shape=v),
+            (5, None, b"ab", {2: 0, 3: 0}, {2, 3}), TypeError,
             "must be a sequence"),
     *refuse_call("TreeTensor.random", lambda: random(shape=()), ValueError,
                  "shape must have at least one entry"),
@@ -213,7 +227,7 @@ MAKING = [
     *refuse_call("TreeTensor.product", lambda: tlr.TreeTensor.product([], MATRIX), ValueError,
                  "vectors must have at least one entry"),
     *refuse("TreeTensor.product", "vectors", lambda v: tlr.TreeTensor.product(v, MATRIX),
-            (5, None), TypeError, "must be a sequence"),
+            (5, None, "ab", {0: [1.0], 1: [1.0]}), TypeError, "must be a sequence"),
     *refuse("TreeTensor.product", "tree", lambda v: tlr.TreeTensor.product([u[0], u[0]], v),
             NOT_TREES, TypeError, "must be a tlr.Tree"),
     *refuse_call("TreeTensor.product", lambda: product([1.0], []), ValueError,
@@ -364,4 +378,4 @@ METHODS = [
     ],
 ]
 
-CASES = [*TREES, *RULES, *MAKING, *CONSTRUCTORS, *METHODS]
+CASES = [*TREES, *DIGITLESS, *RULES, *MAKING, *CONSTRUCTORS, *METHODS]

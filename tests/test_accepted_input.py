@@ -8,6 +8,7 @@ import scipy.sparse
 from conftest import BACKENDS, gaussian
 
 import tensorflowlr as tlr
+from tensorflowlr import arrays
 
 MATRIX = tlr.Tree.matrix()
 a = np.ones((2, 2))
@@ -130,6 +131,28 @@ def test_mixed_libraries_are_refused(backend):
     F = tlr.FactoredField(lambda t, Y: backend.tensor(Y0))
     with pytest.raises(TypeError, match=r"different (libraries|devices)"):
         tlr.integrate(F, Y0, (0.0, 1.0), step=0.1, method=METHOD)
+
+
+def test_tensors_that_require_gradients_are_refused():
+    for backend in BACKENDS:
+        x = backend.array(np.ones((2, 2)))
+        if hasattr(x, "requires_grad_"):
+            with pytest.raises(TypeError, match=r"x must be .* use \.detach\(\)"):
+                tlr.TreeTensor.from_dense(x.requires_grad_(), MATRIX)
+            assert tlr.TreeTensor.from_dense(x.detach(), MATRIX).ndim == 2
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-300, 1e-200, 1e-160, 1.0, 1e160, 1e200, 1e300])
+def test_norms_of_any_size(backend, size):
+    x = size * np.array([[3.0, 0.0], [0.0, 4.0]])
+    np.testing.assert_allclose(arrays.norm(backend.array(x)), 5.0 * size, rtol=1e-3)
+    Z = tlr.TreeTensor.from_dense(backend.array(x), MATRIX)
+    np.testing.assert_allclose(Z.norm(), 5.0 * size, rtol=1e-3)
+    if size > 1e-300:
+        np.testing.assert_allclose(backend.dense(Z), x, rtol=1e-12, atol=1e-14 * size)
+        rounded = Z.round(tlr.Truncation(rtol=0.7))
+        np.testing.assert_allclose(rounded.norm(), 4.0 * size, rtol=1e-12)
+        assert rounded.max_rank == 1
 
 
 def test_settings_are_frozen():

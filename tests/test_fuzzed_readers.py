@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import os
 import pickle
 import subprocess
@@ -336,6 +337,32 @@ def test_a_claim_of_orthonormal_bases_is_checked():
         assert not made.orthonormal
         np.testing.assert_allclose(made.norm(), np.linalg.norm(made.to_dense()), rtol=1e-12)
         np.testing.assert_allclose(made.norm(), 2.0 * true.norm(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("place", "change", "words"), [
+    ("stats", {"steps": 1}, "do not fit the times"), ("stats", {"steps": -2}, "steps"),
+    ("stats", {"evaluations": "many"}, "evaluations"), ("stats", {"discarded": None}, "discarded"),
+    ("stats", {"moves": {"jump": {}}}, "jump"), ("metadata", {"config": 3}, "texts"),
+])
+def test_numbers_of_a_run_that_cannot_be(place, change, words):
+    with holding(sound(), "run.h5") as path:
+        with h5py.File(path, "r+") as file:
+            file.attrs[place] = json.dumps(json.loads(file.attrs[place]) | change)
+        sealed(path)
+        with pytest.raises(ValueError, match=words):
+            tlr.Solution.load(path)
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("step", 0.03), ("targets", (0.0, 0.15, 0.2)), ("targets", (-1.0, 0.2))])
+def test_a_checkpoint_whose_steps_lead_elsewhere_is_refused(name, value):
+    with holding(sound(), "run.h5") as path:
+        with h5py.File(path, "r+") as file:
+            del file["run"][name]
+            files.write_object(file["run"], name, value)
+        sealed(path)
+        with pytest.raises(ValueError, match="do not lead to its last state"):
+            tlr.resume(path, t1=0.4)
 
 
 def test_a_named_shape_on_another_tree_is_refused():

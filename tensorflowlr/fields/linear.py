@@ -127,6 +127,8 @@ class LinearField:
         return value
 
     def _dense_source(self, value: Any, like: TreeTensor) -> TreeTensor:
+        if arrays.is_array(value) and not arrays.is_numpy(value):
+            arrays.check_together([like.cores[-1], value], "source")
         try:
             array = arrays.asarray(value, like=like.cores[-1])
         except (TypeError, ValueError):

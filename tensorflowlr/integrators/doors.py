@@ -13,7 +13,7 @@ from tensorflowlr.operators import TreeOperator
 FIELD_METHODS = ("prepare", "environment", "evaluate", "orthonormal")
 
 
-def as_field(F: Any) -> Field:
+def as_field(F: Any, name: str = "F") -> Field:
     """The field that `F` is or stands for.
 
     Raises
@@ -28,7 +28,7 @@ def as_field(F: Any) -> Field:
     ):
         return F
     raise TypeError(
-        "F must be a TreeOperator, LinearField, FactoredField or DenseField, "
+        f"{name} must be a TreeOperator, LinearField, FactoredField or DenseField, "
         f"not {type(F).__name__}"
     )
 

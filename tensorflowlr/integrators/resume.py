@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import warnings
 from collections.abc import Mapping
@@ -109,6 +110,9 @@ def resume(
     )
     if solution.status == "completed" and t1 is None:
         return solution
+    starts = [t for t, _ in itertools.islice(run.times(), solution.stats["steps"] + 1)]
+    if starts != solution.times.tolist():
+        raise ValueError(f"{path}: the steps of the run do not lead to its last state")
     if like is not None:
         solution = replace(
             solution, final=solution.final.to(like=like),

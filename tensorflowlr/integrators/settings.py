@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 from tensorflowlr.arrays import Array
+from tensorflowlr.checks import is_whole, positive, real_number, shown
 from tensorflowlr.fields.environment import Field
 from tensorflowlr.integrators.step import Record
 from tensorflowlr.moves.enrich import DROPPED_SHARE, range_frame, tangent_frame
@@ -27,12 +27,12 @@ def checked_settings(rule: Any, order: Any, flow: Any, enrich: Any) -> None:
     """
     if not isinstance(rule, Truncation):
         raise TypeError(f"rule must be a tlr.Truncation, not {type(rule).__name__}")
-    if isinstance(order, bool) or not hasattr(order, "__index__") or order not in (1, 2):
-        raise ValueError(f"order must be 1 or 2, not {order!r}")
-    if enrich not in ("range", "tangent"):
-        raise ValueError(f"enrich must be 'range' or 'tangent', not {enrich!r}")
+    if not is_whole(order) or order not in (1, 2):
+        raise ValueError(f"order must be 1 or 2, not {shown(order)}")
+    if not isinstance(enrich, str) or enrich not in ("range", "tangent"):
+        raise ValueError(f"enrich must be 'range' or 'tangent', not {shown(enrich)}")
     if isinstance(flow, type) or not callable(flow):
-        raise TypeError(f"flow must be RungeKutta4(), Krylov() or Exponential(), not {flow!r}")
+        raise TypeError(f"flow must be RungeKutta4(), Krylov() or Exponential(), not {shown(flow)}")
 
 
 def checked_constant(reject: Any) -> None:
@@ -43,12 +43,8 @@ def checked_constant(reject: Any) -> None:
     TypeError, ValueError
         Naming the setting, what it was and what it may be.
     """
-    if reject is None:
-        return
-    if isinstance(reject, bool) or not isinstance(reject, numbers.Real):
-        raise TypeError(f"reject must be None or a positive number, not {reject!r}")
-    if not 0.0 < float(reject) < math.inf:
-        raise ValueError(f"reject must be None or positive and finite, not {reject!r}")
+    if reject is not None:
+        real_number(reject, "reject", "None or a positive finite number", positive)
 
 
 def starting_frame(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensorflowlr.arrays import to_numpy
+from tensorflowlr.checks import real_number, whole_number
 from tensorflowlr.integrators.solution import Solution
+from tensorflowlr.integrators.step import MOVES
 from tensorflowlr.io import read_tensor, reading, versions, write_tensor, writing
 
 
@@ -135,6 +138,15 @@ def stored_solution(file: Any) -> StoredSolution:
     observables = {name: found[name] for name in json.loads(file.attrs["observables"])}
     ranks = {int(edge): values[()] for edge, values in file.get("ranks", {}).items()}
     saved = file["saved/times"][()]
+    stats = _checked_stats(json.loads(file.attrs["stats"]))
+    steps = [float(t) for t in times[1:] - times[:-1]]
+    if times.dtype.kind != "f" or not (
+        all(math.isfinite(t) for t in times.tolist())
+        and (all(h > 0.0 for h in steps) or all(h < 0.0 for h in steps))
+    ):
+        raise ValueError("the times do not go on")
+    if stats["steps"] != len(steps) or not set(saved.tolist()) <= set(times.tolist()):
+        raise ValueError("the number of steps or the times of saved states do not fit the times")
     solution = Solution(
         t=saved,
         y=[read_tensor(file[f"saved/states/{i}"]) for i in range(len(saved))],
@@ -142,7 +154,7 @@ def stored_solution(file: Any) -> StoredSolution:
         times=times,
         observables=observables,
         ranks=dict(sorted(ranks.items())),
-        stats=json.loads(file.attrs["stats"]),
+        stats=stats,
         status=str(file.attrs["status"]),
         message=str(file.attrs["message"]),
     )
@@ -152,6 +164,22 @@ def stored_solution(file: Any) -> StoredSolution:
             raise ValueError(f"{name} do not fit the {len(times)} times")
     if times.ndim != 1 or not len(times) or solution.ranks.keys() != solution.final.ranks.keys():
         raise ValueError("the times or ranks are incomplete")
-    return StoredSolution(
-        solution, json.loads(file.attrs["metadata"]), json.loads(file.attrs["versions"])
-    )
+    metadata, made_by = (json.loads(file.attrs[name]) for name in ("metadata", "versions"))
+    for texts in (metadata, made_by):
+        if not isinstance(texts, dict) or not all(isinstance(v, str) for v in texts.values()):
+            raise ValueError("the texts that were kept along are none")
+    return StoredSolution(solution, metadata, made_by)
+
+
+def _checked_stats(stats: Any) -> dict[str, Any]:
+    for name in ("steps", "rejected", "evaluations", "rank_capped", "checkpoints"):
+        whole_number(stats[name], name, 0)
+    for name in ("discarded", "discarded_max", "wall_seconds", "cpu_seconds"):
+        real_number(stats[name], name)
+    for name, move in stats["moves"].items():
+        if name not in MOVES:
+            raise ValueError(f"there is no move {name!r}")
+        whole_number(move["calls"], "calls", 0)
+        for clock in ("wall", "cpu"):
+            real_number(move[clock], clock)
+    return stats

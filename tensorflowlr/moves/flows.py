@@ -56,7 +56,7 @@ class RungeKutta4:
     substeps: int = 1
 
     def __post_init__(self) -> None:
-        whole_number(self.substeps, "substeps")
+        object.__setattr__(self, "substeps", whole_number(self.substeps, "substeps"))
 
     @property
     def evaluations(self) -> int:
@@ -150,7 +150,8 @@ class Krylov:
 
     def __post_init__(self) -> None:
         _check_tolerance(self.tol)
-        whole_number(self.max_dimension, "max_dimension", 2)
+        most = whole_number(self.max_dimension, "max_dimension", 2)
+        object.__setattr__(self, "max_dimension", most)
 
     @property
     def evaluations(self) -> int:

@@ -163,9 +163,7 @@ class LeafMatrices:
     @staticmethod
     def _placed(matrix: Matrix, like: Array) -> Matrix:
         if arrays.is_sparse(matrix):
-            if arrays.is_numpy(like) or hasattr(like, "get"):
-                return matrix.astype(arrays.dtype_name(like))
-            matrix = dense(matrix)
+            return arrays.sparse_like(matrix, like)
         return arrays.asarray(matrix, like=like, dtype=like.dtype)
 
     def is_finite(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tensorflowlr.checks import checked_span
 from tensorflowlr.fields import LinearField
+from tensorflowlr.integrators.doors import as_field, checked_observers
 from tensorflowlr.tensors import TreeTensor
 
 
@@ -19,7 +20,8 @@ class Problem:
     Raises
     ------
     TypeError, ValueError
-        If the start is no tree tensor, or the span is not two different finite times.
+        If the field, the start or an observable is none, or the span is not two different
+        finite times.
 
     Attributes
     ----------
@@ -42,6 +44,8 @@ class Problem:
     )
 
     def __post_init__(self) -> None:
+        as_field(self.field, "field")
+        object.__setattr__(self, "observe", checked_observers(self.observe))
         if not isinstance(self.start, TreeTensor):
             raise TypeError(f"start must be a TreeTensor, not {type(self.start).__name__}")
         object.__setattr__(self, "span", checked_span(self.span))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 from tensorflowlr import arrays
@@ -27,8 +28,9 @@ def carried(bases: Sequence[Array], tree: Tree, rank: int) -> TreeTensor:
     tree
         The topology.
     rank
-        The rank of every edge, where the columns allow it. Of the products of children's
-        directions those of lowest total degree are carried.
+        The rank of every edge, where the columns and the edges around allow it: a rank above
+        the product of its neighbours would be cut before the first step, all of it. Of the
+        products of children's directions those of lowest total degree are carried.
 
     Examples
     --------
@@ -38,11 +40,12 @@ def carried(bases: Sequence[Array], tree: Tree, rank: int) -> TreeTensor:
     >>> wide.max_rank, wide.norm(), wide.round(tlr.Truncation(rtol=1e-12)).max_rank
     (2, 16.0, 1)
     """
+    ranks = _feasible([min(rank, int(columns.shape[1])) for columns in bases], tree, rank)
     cores: list[Array] = []
     length = 1.0
-    for columns in bases:
+    for columns, width in zip(bases, ranks, strict=False):
         first = arrays.norm(columns[:, 0])
-        q, r = arrays.qr(columns[:, :rank] / first)
+        q, r = arrays.qr(columns[:, :width] / first)
         # signs as the product has them
         q = q * host.sign(host.where(host.abs(r[0, 0]) > 0.0, r[0, 0], 1.0))
         length *= first
@@ -56,8 +59,26 @@ def carried(bases: Sequence[Array], tree: Tree, rank: int) -> TreeTensor:
             root[chosen[0]] = length
             cores.append(root)
             break
-        core = host.zeros((*sizes, min(rank, len(chosen))))
-        for k, index in enumerate(chosen[:rank]):
+        core = host.zeros((*sizes, ranks[node]))
+        for k, index in enumerate(chosen[: ranks[node]]):
             core[(*index, k)] = 1.0
         cores.append(core)
     return TreeTensor(tree, cores)
+
+
+def _feasible(leaves: Sequence[int], tree: Tree, rank: int) -> list[int]:
+    """Ranks of all nodes, none above the product of those around it; the root's is one."""
+    ranks = list(leaves)
+    for node in tree.inner:
+        ranks.append(min(rank, math.prod(ranks[c] for c in tree.children[node])))
+    ranks[tree.root] = 1
+    settled = False
+    while not settled:
+        settled = True
+        for node in tree.inner:
+            around = [node, *tree.children[node]]
+            for edge in around:
+                most = math.prod(ranks[other] for other in around if other != edge)
+                if ranks[edge] > most:
+                    ranks[edge], settled = most, False
+    return ranks

@@ -88,23 +88,28 @@ def radiation_slab(
     >>> problem.start.shape
     (21, 10, 6, 6)
     """
-    whole_number(cells, "cells", least=3)
-    whole_number(moments, "moments", least=2)
-    whole_number(rank, "rank")
-    for name, value in (("half_width", half_width), ("width", width)):
+    cells = whole_number(cells, "cells", 3, 1 << 20)
+    moments = whole_number(moments, "moments", 2, 1 << 16)
+    rank = whole_number(rank, "rank")
+    half_width, width = (
         real_number(value, name, "a positive finite number", positive)
-    for name, value in (("scattering", scattering), ("absorption", absorption)):
+        for name, value in (("half_width", half_width), ("width", width))
+    )
+    scattering, absorption = (
         real_number(value, name, "zero or a positive number", not_negative)
+        for name, value in (("scattering", scattering), ("absorption", absorption))
+    )
     amplitudes = real_numbers(amplitudes, "amplitudes")
     if amplitudes:
-        whole_number(points, "points")
+        points = whole_number(points, "points", 1, 1 << 12)
     if sum(abs(a) for a in amplitudes) > scattering:
         raise ValueError(
             f"amplitudes must not sum to more than scattering = {scattering!r}, not {amplitudes!r}"
         )
-    shape = (cells, moments, *(points for _ in amplitudes))
+    random = tuple(range(2, 2 + len(amplitudes)))
+    shape = (cells, moments, *(points for _ in random))
     if tree is None:
-        tree = Tree(((0, 1), tuple(range(2, len(shape))))) if amplitudes else Tree.matrix()
+        tree = Tree(((0, 1), random if len(random) > 1 else 2)) if random else Tree.matrix()
     centres, spacing = cell_centres(cells, half_width)
     first, second = transport_stencils(cells, spacing)
     flux = angular_flux(moments)
@@ -115,7 +120,7 @@ def radiation_slab(
         (-1.0, {0: first, 1: arrays.sparse(flux)}),
         (1.0, {0: second, 1: absolute(flux)}),
         (-scattering, {1: damped}),
-        *((-a, {1: damped, 2 + i: xi}) for i, a in enumerate(amplitudes) if a != 0.0),
+        *((-a, {1: damped, mode: xi}) for a, mode in zip(amplitudes, random, strict=True) if a),
     ]
     if absorption:
         terms.append((-absorption, {}))
@@ -125,11 +130,11 @@ def radiation_slab(
         derivatives.append(first @ derivatives[-1])
         derivatives[-1] /= arrays.norm(derivatives[-1])
     bases = [host.stack(derivatives, axis=1), arrays.eye(moments, min(rank, moments), density)]
-    bases += [xi[:, None] ** host.arange(min(rank, points)) for _ in amplitudes]
+    bases += [xi[:, None] ** host.arange(min(rank, points)) for _ in random]
     mass = {0: host.ones(cells) * spacing, 1: 0}
-    certain = {2 + i: weights for i in range(len(amplitudes))}
+    certain = {mode: weights for mode in random}
     observe = {"norm": Norm(), "mass": Contraction(mass | certain)}
-    if amplitudes:
+    if random:
         observe["expectation"] = Mean(certain, {1: 0})
         observe["variance"] = Variance(certain, {1: 0})
     return Problem(

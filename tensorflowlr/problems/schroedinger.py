@@ -52,7 +52,7 @@ def discrete_schroedinger(
     >>> discrete_schroedinger(16).start.ranks
     {0: 4, 1: 4}
     """
-    points = whole_number(points, "points", 2)
+    points = whole_number(points, "points", 2, 1 << 20)
     rank = whole_number(rank, "rank", 1, points)
     tree = Tree.matrix()
     kinetic = arrays.sparse_tridiagonal(-0.5, 1.0, -0.5, points)

@@ -12,11 +12,13 @@ from tensorflowlr.operators import TreeOperator
 from tensorflowlr.problems.base import Problem
 from tensorflowlr.tensors import TreeTensor
 from tensorflowlr.tensors.construct import checked_tree
-from tensorflowlr.trees import Tree
+from tensorflowlr.trees import MOST_MODES, Tree
 
 PAULI_X = ((0.0, 1.0), (1.0, 0.0))
 PAULI_Z = (1.0, -1.0)
 UP = (1.0, 0.0)
+# the terms of all pairs of more would fill the memory
+MOST_SPINS = 1 << 12
 
 
 def long_range_ising(
@@ -37,7 +39,7 @@ def long_range_ising(
     Parameters
     ----------
     modes
-        The number of spins.
+        The number of spins, at most 4096: the sum is over all pairs.
     tree
         Balanced by default.
     field, detuning, interaction, exponent
@@ -57,6 +59,7 @@ def long_range_ising(
     >>> round(problem.observe["energy"](0.0, problem.start), 6)
     12.666667
     """
+    modes = whole_number(modes, "modes", 1, MOST_SPINS)
     tree = _tree(tree, modes)
     _check(field=field, detuning=detuning, interaction=interaction, exponent=exponent)
     decay = [_decayed(interaction, distance, exponent) for distance in range(1, modes)]
@@ -104,6 +107,7 @@ def nearest_neighbour_ising(
     >>> round(problem.observe["energy"](0.0, problem.start), 12)
     -7.0
     """
+    modes = whole_number(modes, "modes", 1, MOST_MODES)
     tree = _tree(tree, modes)
     _check(coupling=coupling, field=field)
     terms: list[Any] = [(-coupling, {i: PAULI_Z, i + 1: PAULI_Z}) for i in range(modes - 1)]
@@ -117,7 +121,6 @@ def _check(**parameters: Any) -> None:
 
 
 def _tree(tree: Tree | None, modes: int) -> Tree:
-    whole_number(modes, "modes")
     return Tree.balanced(modes) if tree is None else checked_tree(tree, modes)
 
 

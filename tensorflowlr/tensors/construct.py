@@ -19,7 +19,7 @@ from tensorflowlr.arrays import (
     svd,
     triangle,
 )
-from tensorflowlr.checks import is_whole, shown, whole_number
+from tensorflowlr.checks import is_whole, sequence, shown, whole_number
 from tensorflowlr.tensors import algebra
 from tensorflowlr.trees import Tree
 from tensorflowlr.truncation import Truncation, kept
@@ -48,8 +48,12 @@ def checked_rule(rule: Any) -> Truncation:
 
 def checked_array(value: Any, name: str, like: Array | None = None) -> Array:
     """`value` as a floating array of finite entries, placed as `like` where that is given."""
+    if like is not None and arrays.is_array(value) and not arrays.is_numpy(value):
+        arrays.check_together([like, value], name)
     try:
         array = arrays.asarray(value, like=like)
+        if getattr(array, "requires_grad", False):
+            raise TypeError("it requires gradients, which end here: use .detach()")
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"{name} must be an array of numbers, not {shown(value)}: {error}"
@@ -70,9 +74,9 @@ def checked_array(value: Any, name: str, like: Array | None = None) -> Array:
 def checked_list(values: Any, name: str) -> list[Any]:
     """`values` as a list of at least one entry."""
     try:
-        found = list(values)
+        found = sequence(values)
     except TypeError:
-        raise TypeError(f"{name} must be a sequence, not {type(values).__name__}") from None
+        raise TypeError(f"{name} must be a sequence, not {shown(values)}") from None
     if not found:
         raise ValueError(f"{name} must have at least one entry")
     return found

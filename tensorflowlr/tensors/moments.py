@@ -191,7 +191,7 @@ def _random(
         raise ValueError("weights must name at least one mode")
     for mode, chance in chances.items():
         check_weights(chance, f"weights[{mode}]")
-    picked = _placed_vectors(Y, select or {}, "select")
+    picked = _placed_vectors(Y, {} if select is None else select, "select")
     if both := sorted(chances.keys() & picked.keys()):
         raise ValueError(f"modes {both} are in weights and in select; each may be in one")
     left = [mode for mode in range(Y.ndim) if mode not in picked]
