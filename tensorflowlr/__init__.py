@@ -11,6 +11,7 @@ from tensorflowlr.integrators import Checkpoint as Checkpoint
 from tensorflowlr.integrators import CheckpointWarning as CheckpointWarning
 from tensorflowlr.integrators import Ensemble as Ensemble
 from tensorflowlr.integrators import EnsembleWarning as EnsembleWarning
+from tensorflowlr.integrators import FixedRankBUG as FixedRankBUG
 from tensorflowlr.integrators import IntegrationError as IntegrationError
 from tensorflowlr.integrators import ParallelBUG as ParallelBUG
 from tensorflowlr.integrators import RankCapWarning as RankCapWarning

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorflowlr.checks import checked_path, checked_step, shown
-from tensorflowlr.integrators import AugmentedBUG, Checkpoint, ParallelBUG
+from tensorflowlr.integrators import AugmentedBUG, Checkpoint, FixedRankBUG, ParallelBUG
 from tensorflowlr.moves.flows import Exponential, Krylov, RungeKutta4
 from tensorflowlr.problems import CATALOGUE, Problem
 from tensorflowlr.tables import ConfigError as ConfigError
@@ -23,7 +23,9 @@ from tensorflowlr.trees import MOST_MODES, Tree
 from tensorflowlr.truncation import Truncation
 
 TABLES = ("problem", "method", "truncation", "run", "output")
-METHODS: dict[str, Callable[..., Any]] = {"parallel": ParallelBUG, "augmented": AugmentedBUG}
+METHODS: dict[str, Callable[..., Any]] = {
+    "parallel": ParallelBUG, "augmented": AugmentedBUG, "fixed_rank": FixedRankBUG,
+}
 FLOWS: dict[str, Callable[..., Any]] = {
     "runge_kutta4": RungeKutta4, "exponential": Exponential, "krylov": Krylov,
 }
@@ -266,6 +268,11 @@ def _method(table: Mapping[str, Any]) -> dict[str, Any]:
         keys["reject"] = (float, None)
     elif "reject" in table:
         raise ConfigError('method.reject: only the method "parallel" rejects steps')
+    if name == "fixed_rank":
+        for key in ("order", "enrich"):
+            if key in table:
+                raise ConfigError(f'method.{key}: the method "fixed_rank" has no choice of it')
+            del keys[key]
     made = {k: v for k, v in checked("method", table, keys).items() if v is not None}
     if "flow" in made:
         flow = _named("method.flow", made["flow"], FLOWS)

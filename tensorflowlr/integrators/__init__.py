@@ -7,6 +7,7 @@ from tensorflowlr.integrators.citations import cite as cite
 from tensorflowlr.integrators.ensemble import Ensemble as Ensemble
 from tensorflowlr.integrators.ensemble import EnsembleWarning as EnsembleWarning
 from tensorflowlr.integrators.ensemble import integrate_ensemble as integrate_ensemble
+from tensorflowlr.integrators.fixed_rank import FixedRankBUG as FixedRankBUG
 from tensorflowlr.integrators.integrate import integrate as integrate
 from tensorflowlr.integrators.integrate import steps as steps
 from tensorflowlr.integrators.parallel import ParallelBUG as ParallelBUG

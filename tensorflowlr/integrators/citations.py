@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tensorflowlr.integrators.augmented import AugmentedBUG
+from tensorflowlr.integrators.fixed_rank import FixedRankBUG
 from tensorflowlr.integrators.parallel import ParallelBUG
 
-METHODS = (ParallelBUG, AugmentedBUG)
+METHODS = (ParallelBUG, AugmentedBUG, FixedRankBUG)
 
 
 def cite(method: Any) -> str:

@@ -49,7 +49,7 @@ def integrate(
         Size of a step, positive; the last one is shortened to land on the end and on every
         time of `save_at`.
     method
-        `ParallelBUG` or `AugmentedBUG`.
+        `AugmentedBUG`, `ParallelBUG` or `FixedRankBUG`.
     observe
         Named functions of time and state, called at the start and after every accepted step;
         they return numbers or arrays of one shape.
