@@ -19,7 +19,7 @@ SHADES = ("-", "--", ":")
 
 def draw_maps(path: Path, made: Run, mean: Array, variance: Array) -> None:
     """Expectation, deviation and their errors over the square."""
-    figure, panels = new_figure(2, 3, (11.0, 7.2))
+    figure, panels = new_figure(2, 3, (11.5, 6.4))
     for row, (what, found, wanted) in enumerate((
         ("expectation", made.mean, mean),
         ("standard deviation", np.sqrt(made.variance), np.sqrt(variance)),
@@ -27,14 +27,14 @@ def draw_maps(path: Path, made: Run, mean: Array, variance: Array) -> None:
         top = FLUX * float(wanted.max())
         size = FLUX * float(np.abs(found - wanted).max())
         for column, (title, values, limits, colours) in enumerate((
-            (f"{what}, {made.label}", found, (0.0, top), "magma"),
+            (what, found, (0.0, top), "magma"),
             (f"{what}, collocation", wanted, (0.0, top), "magma"),
             ("difference", found - wanted, (-size, size), "RdBu_r"),
         )):
             panel = panels[3 * row + column]
             _map(figure, panel, FLUX * values, limits, colours)
             panel.set_title(title, fontsize=9)
-    figure.suptitle("Scalar flux at T = 1", fontsize=11)
+    figure.suptitle(f"Scalar flux at T = 1: {made.label}, and collocation", fontsize=11)
     save_figure(figure, path)
 
 
@@ -88,17 +88,20 @@ def draw_cuts(path: Path, runs: Sequence[Run], mean: Array, variance: Array) -> 
 
 def draw_ranks(path: Path, runs: Sequence[Run]) -> None:
     """Ranks of every edge over time, and the CPU time of each step."""
-    figure, panels = new_figure(1, len(runs) + 1, (3.6 * (len(runs) + 1), 4.0))
+    columns = (len(runs) + 2) // 2
+    figure, panels = new_figure(2, columns, (4.2 * columns, 7.2))
     highest = max(made.max_rank for made in runs)
     for panel, made in zip(panels, runs, strict=False):
         for edge, label in EDGES.items():
             t = np.linspace(0.0, 1.0, len(made.ranks[edge]))
-            panel.plot(t, made.ranks[edge], color=COLOURS[EDGE_COLOURS[edge]], linewidth=1.5,
+            panel.semilogy(t, made.ranks[edge], color=COLOURS[EDGE_COLOURS[edge]], linewidth=1.5,
                        linestyle="--" if edge in (1, 3) else "-", label=label)
-        panel.set_ylim(0, 1.05 * highest)
+        panel.set_ylim(0.9, 1.2 * highest)
         panel.set_title(made.label, fontsize=9)
         panel.set_xlabel("time")
         panel.set_ylabel("rank")
+    for spare in panels[len(runs) : -1]:
+        spare.set_visible(False)
     for made in runs:
         t = np.linspace(0.0, 1.0, len(made.seconds) + 1)[1:]
         panels[-1].semilogy(t, 1e3 * made.seconds, color=STYLES[made.name]["color"],

@@ -116,7 +116,8 @@ def asarray(value: Any, *, like: Array | None = None, dtype: Any = None) -> Arra
     else:
         values = _numbers(to_numpy(value))
         kind = getattr(xp, values.dtype.name, None)
-        array = xp.asarray(_plain(values, xp), dtype=kind, device=device(like))
+        # in the library's own memory: how it is aligned decides the last bits of products
+        array = xp.asarray(_plain(values, xp), dtype=kind, device=device(like), copy=True)
     if dtype is None:
         dtype = None if xp.isdtype(array.dtype, ("real floating", "complex floating")) else (
             xp.float64
@@ -358,7 +359,8 @@ def contiguous(array: Array) -> Array:
     if type(array) is np.ndarray:
         return np.ascontiguousarray(array)
     if hasattr(array, "contiguous"):
-        return array.contiguous()
+        # axes of size one may keep odd strides, which decide how torch multiplies
+        return array.contiguous().reshape((-1,)).reshape(array.shape)
     if array_api_compat.is_cupy_array(array):
         return namespace(array).ascontiguousarray(array)
     return array

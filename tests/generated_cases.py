@@ -110,7 +110,8 @@ def world(number: int, largest: int = 2000) -> World:
     while np.prod(shape) > largest:
         shape = np.maximum(shape - 1, 1)
     backend = BACKENDS[rng.integers(len(BACKENDS))]
-    return World(rng, backend, tree, tuple(shape.tolist()), float if rng.random() < 0.5 else complex)
+    dtype = float if rng.random() < 0.5 else complex
+    return World(rng, backend, tree, tuple(shape.tolist()), dtype)
 
 
 def close(found: Any, expected: Any, bound: float) -> None:

@@ -254,6 +254,12 @@ METHOD = [
     *key("method.reject", (0.0, -1.0), "reject must be", keyed="method", **PARALLEL),
     *refuse_file("config:method.reject", "method.reject", lambda f: made(
         f, text(method={"reject": 1.0})), ConfigError, 'only the method "parallel"'),
+    *[
+        case for name in ("order", "enrich")
+        for case in refuse_file(f"config:method.{name}", f"method.{name}", lambda f, n=name: made(
+            f, text(method={"name": "fixed_rank", n: {"order": 1, "enrich": "range"}[n]})),
+            ConfigError, 'the method "fixed_rank" has no choice of it')
+    ],
     *key("method.flow", (3, "krylov", True, [1]), "must be a table"),
     *key("method.flow.name", ("rk4", *NOT_TEXTS), "it may be runge_kutta4"),
     *refuse_file("config:method.flow.name", "method.flow.name", lambda f: made(

@@ -265,7 +265,7 @@ UNDER_WAY: list[tuple[dict[str, Any], str]] = [
     ({"F": tlr.LinearField(H, source=later(Y0, np.full(SHAPE, math.nan)))}, "NaN or Inf"),
     *[
         ({"method": kind(RULE, flow=TurningFlow(bad))}, words)
-        for kind in (tlr.AugmentedBUG, tlr.ParallelBUG)
+        for kind in (tlr.AugmentedBUG, tlr.ParallelBUG, tlr.FixedRankBUG)
         for bad, words in (
             (lambda x: x[:1], ""), (lambda x: x * math.nan, "NaN or Inf"), (lambda x: None, ""),
             (lambda x: "state", ""), (lambda x: np.ones((7, 7)), ""), (Odd("mine"), "mine"),
@@ -298,7 +298,7 @@ MID_RUN = [
     ],
     # without a word of NumPy about overflows on the way
     *[
-        case for kind in (tlr.AugmentedBUG, tlr.ParallelBUG)
+        case for kind in (tlr.AugmentedBUG, tlr.ParallelBUG, tlr.FixedRankBUG)
         for flow in (tlr.RungeKutta4(), tlr.Exponential(), tlr.Krylov())
         for case in refuse_call(
             "integrate",

@@ -45,6 +45,10 @@ def cores(*arrays: Any) -> Any:
     return lambda: tlr.TreeTensor(MATRIX, arrays)
 
 
+def range_of(last: int) -> tuple[int, ...]:
+    return tuple(range(last + 1))
+
+
 TREES = [
     *refuse("Tree", "spec", tlr.Tree,
             (3, None, "ab", {0, 1}, 1.0, np.array([0, 1])), TypeError, "nested tuples"),
@@ -55,6 +59,8 @@ TREES = [
     *refuse("Tree", "spec", lambda v: tlr.Tree(tuple(v)),
             ([0, 0], [1, 2], [0, 2], [0, -1], [0, 2**70]), ValueError,
             "each mode 0 … 1 exactly once"),
+    *refuse_call("Tree", lambda: tlr.Tree(range_of(1 << 20)), ValueError,
+                 "spec must hold at most 1048576 modes", "not 1048577"),
     *[
         case for name, make in (("train", tlr.Tree.train), ("balanced", tlr.Tree.balanced),
                                 ("tucker", tlr.Tree.tucker))

@@ -9,6 +9,6 @@ from crash_safety import crashes
 
 
 def test_killed_runs_go_on_bit_for_bit():
-    found = crashes(4, seed=1)
-    assert [trial.kills for trial in found] == [1, 1, 2]
+    found = crashes(3, seed=1)
+    assert [trial.kills for trial in found] == [1, 2]
     assert all(trial.identical for trial in found)

@@ -216,18 +216,29 @@ class Die:
             os._exit(1)
         return -1j
 
-    def __hash__(self):
-        return hash(self.home)
-
-    def __eq__(self, other):
-        return isinstance(other, Die)
-
 
 def test_a_worker_that_dies_loses_no_step():
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         with pytest.raises(RuntimeError, match="executor broke"):
             tlr.integrate(tlr.LinearField(H, coefficient=Die()), START, (0.0, 0.1), step=0.1,
                           method=METHODS["parallel"], executor=pool)
+
+
+class Unhashable:
+    """A coefficient that compares by value, as a dataclass does, and so has no hash."""
+
+    def __call__(self, t):
+        return -1j
+
+    def __eq__(self, other):
+        return isinstance(other, Unhashable)
+
+
+def test_a_coefficient_without_a_hash_travels(pools):
+    counting = Counting(pools["processes"])
+    F = tlr.LinearField(H, coefficient=Unhashable())
+    same(run("parallel", counting, F), run("parallel", None, F))
+    assert counting.sent >= 9
 
 
 @pytest.mark.parametrize("executor", [2, "threads", ThreadPoolExecutor, object()])

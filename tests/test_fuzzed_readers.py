@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import functools
-import io
 import json
 import os
-import pickle
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from fuzzing import damaged, holding
 from hypothesis import given
 from hypothesis import strategies as st
 from refusal_config import PROBLEMS, text, toml
@@ -31,17 +28,6 @@ HERE = Path(__file__).resolve().parent
 SMALL = {"modes": 8, "points": 20, "cells": 8, "moments": 6, "degree": 2}
 METHOD = tlr.AugmentedBUG(tlr.Truncation(atol=1e-8))
 
-
-@contextmanager
-def holding(content: bytes, name: str) -> Iterator[Path]:
-    """A file of some content in a folder of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, name)
-        path.write_bytes(content)
-        yield path
-
-
-# --- configuration files
 
 VALID = [
     text(problem={"name": name} | small, method=method, **rest)
@@ -88,29 +74,6 @@ def check_config(content: bytes) -> None:
             assert "\n" not in str(error)
 
 
-def damaged(draw: st.DrawFn, content: bytes) -> bytes:
-    """Some bytes replaced, taken out, doubled or put in; or the end cut off."""
-    changed = bytearray(content)
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(changed)))
-        span = draw(st.integers(0, 12))
-        match draw(st.sampled_from(["flip", "cut", "double", "put", "end", "move"])):
-            case "flip" if at < len(changed):
-                changed[at] ^= 1 << draw(st.integers(0, 7))
-            case "cut":
-                del changed[at : at + span]
-            case "double":
-                changed[at:at] = changed[at : at + span]
-            case "put":
-                changed[at:at] = draw(st.binary(max_size=8))
-            case "end":
-                del changed[at:]
-            case "move":
-                place = draw(st.integers(0, len(changed)))
-                changed[place:place] = changed[at : at + span]
-    return bytes(changed)
-
-
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(
     lambda t: t.encode("utf-8", "surrogatepass"))))
 def test_configurations_of_any_bytes(content):
@@ -144,9 +107,6 @@ def test_configurations_with_any_values(data):
 def test_configurations_of_any_tables(tables):
     check_config("\n".join(f"{key} = {toml(value)}" for key, value in tables.items()).encode(
         "utf-8", "surrogatepass"))
-
-
-# --- solutions and checkpoints
 
 
 @functools.cache
@@ -374,92 +334,9 @@ def test_a_named_shape_on_another_tree_is_refused():
             tlr.Solution.load(path)
 
 
-# --- arrays of NumPy
-
-
-def npy(array: Any, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array, **options)
-    return stream.getvalue()
-
-
-ARRAYS = [
-    np.arange(6.0).reshape(2, 3), np.asfortranarray(np.ones((3, 2))), np.ones(4, "complex64"),
-    np.arange(3, dtype=">i4"), np.array([True, False]), np.array(2.5), np.ones((1, 1, 2), "f4"),
-    np.zeros((0, 3)),
-]
-
-
-@pytest.mark.parametrize("array", ARRAYS, ids=lambda a: f"{a.dtype.str}{a.shape}")
-def test_arrays_come_back(array):
-    with holding(npy(array), "x.npy") as path:
-        made = files.read_array(path)
-        np.testing.assert_array_equal(made, array)
-        assert made.dtype == array.dtype.newbyteorder("=")
-        assert type(made) is np.ndarray
-
-
-class Trap:
-    """Makes a file when it is unpickled."""
-
-    def __reduce__(self) -> Any:
-        return os.mkdir, ("sprung",)
-
-
-def check_array(content: bytes) -> None:
-    with holding(content, "x.npy") as path:
-        try:
-            made = files.read_array(path)
-        except (ValueError, OSError) as error:
-            assert "x.npy" in str(error)
-        else:
-            assert made.dtype.kind in "biufc"
-            assert made.nbytes <= len(content)
-
-
-@given(st.binary(max_size=300))
-def test_arrays_of_any_bytes(content):
-    check_array(content)
-    check_array(npy(ARRAYS[0])[:10] + content)
-
-
-@given(st.data())
-def test_damaged_arrays(data):
-    check_array(damaged(data.draw, npy(data.draw(st.sampled_from(ARRAYS)))))
-
-
-@given(st.text(alphabet="{}()[]'\",:0123456789<>fiObTrueFalsnNdcwhp_ xL", max_size=80))
-def test_arrays_with_any_header(header):
-    line = header.encode() + b"\n"
-    check_array(b"\x93NUMPY\x01\x00" + len(line).to_bytes(2, "little") + line + bytes(64))
-
-
-@pytest.mark.parametrize("content", [
-    npy(np.array([Trap()], object), allow_pickle=True), pickle.dumps(Trap()),
-    npy(np.zeros(2, [("x", "f8"), ("y", "O")]), allow_pickle=True),
-    npy(np.zeros(2, [("x", "f8")])), npy(np.array(["a"])), npy(np.array(["2020"], "M8[D]")),
-    npy(ARRAYS[0])[:-1], npy(ARRAYS[0]) + b"\0", b"", b"\x93NUMPY",
-    npy(ARRAYS[0]).replace(b"(2, 3)", b"(9, 9)"), npy(ARRAYS[0]).replace(b"(2, 3)", b"(2, 1)"),
-    npy(ARRAYS[0]).replace(b"(2, 3),", b"(2,-3),"), b"PK\x03\x04" + bytes(40),
-    npy(np.ones(1)).replace(b"(1,), }          ", b"(9999999999999,), "),
-])
-def test_files_that_are_no_arrays(content, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with holding(content, "x.npy") as path, pytest.raises(ValueError, match=r"x\.npy"):
-        files.read_array(path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_paths_of_arrays(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        files.read_array(tmp_path / "none.npy")
-    with pytest.raises(OSError):
-        files.read_array(tmp_path)
-
-
 def test_no_reader_crashes_its_process():
     """The same once more in a process of its own, whose end tells of crashes in libraries."""
-    code = "import conftest, test_fuzzed_readers as t; t.all_once()"
+    code = "import conftest, test_fuzzed_readers; test_fuzzed_readers.all_once()"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=HERE, timeout=300,
                           capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "sound\n"), done.stderr
@@ -467,7 +344,9 @@ def test_no_reader_crashes_its_process():
 
 def all_once() -> None:
     """Every fuzzed reader with other damage than in the tests above."""
-    for name, test in list(globals().items()):
+    import test_fuzzed_arrays
+
+    for name, test in [*globals().items(), *vars(test_fuzzed_arrays).items()]:
         if name.startswith("test_") and hasattr(test, "hypothesis"):
             test()
     rng = np.random.default_rng(1)

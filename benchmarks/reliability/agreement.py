@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
-from report import report
+from report import report, rounded
 
 import tensorflowlr as tlr
 from tensorflowlr.arrays import to_numpy
@@ -72,6 +72,9 @@ def main() -> int:
         "threads": ThreadPoolExecutor(2),
         "processes": ProcessPoolExecutor(2, mp_context=get_context("spawn")),
     }
+    libraries = [repr(backend) for backend in BACKENDS[1:]]
+    print("| problem | method | " + " | ".join(libraries) + " | executors bit-equal |")
+    print("|---" * (len(libraries) + 3) + "|")
     for problem_name, problem in PROBLEMS.items():
         start = warm(problem)
         for name, method in METHODS.items():
@@ -87,16 +90,17 @@ def main() -> int:
                 pairs = zip(reference.final.cores, other.final.cores, strict=True)
                 same += all(np.array_equal(a, b) for a, b in pairs)
             equal += same
-            row = ", ".join(f"{library} {value:.1e}" for library, value in gaps.items())
-            print(f"{problem_name:<10}{name:<20}{row}; {same} of {len(pools)} executors bit-equal",
-                  flush=True)
+            row = " | ".join(f"{gaps[library]:.1e}" for library in libraries)
+            print(f"| {problem_name} | {name} | {row} | {same} of {len(pools)} |", flush=True)
     for pool in pools.values():
         pool.shutdown()
     wanted = len(PROBLEMS) * len(METHODS) * len(pools)
-    return report(9, "agreement", worst <= 1e-12 and equal == wanted,
-                  bound="same steps and ranks, states within 1e-12, executors bit-equal",
-                  libraries=[repr(b) for b in BACKENDS], worst=float(f"{worst:.2e}"), cases=cases,
-                  executors_bit_equal=f"{equal} of {wanted}")
+    return report(
+        "agreement", 9, bound=1e-12, value=rounded(worst), ok=worst <= 1e-12 and equal == wanted,
+        counts={"compared_with_numpy": cases, "executor_runs": wanted,
+                "executor_runs_bit_equal": equal},
+        libraries=[repr(backend) for backend in BACKENDS],
+    )
 
 
 if __name__ == "__main__":

@@ -12,21 +12,21 @@ from __future__ import annotations
 
 import argparse
 import collections
-import json
 import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+from report import report
 
+# isort: split
 from extreme_cases import EXTREMES, judged
 from refusal_cases import SECONDS, Hang, attempt, config_keys, doors, table, time_limit
 
 
 def main() -> int:
-    """Run all cases; return how many went wrong."""
+    """Run all cases; the exit code is 0 where each was answered as it should."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--list", action="store_true", help="print every door and its count")
     options = parser.parse_args()
@@ -72,19 +72,24 @@ def main() -> int:
     seconds = time.perf_counter() - started
     print(f"seconds             {seconds:.1f} in all, {slowest:.2f} for the slowest call, "
           f"{SECONDS:g} allowed")
-    result = {
-        "figure": 7, "doors": len(per_door), "config_keys": keys, "cases": len(cases),
-        "documented_errors": outcomes["documented error"],
-        "undocumented_errors": outcomes["undocumented"] + outcomes["unclear message"],
-        "accepted": outcomes["accepted"], "hangs": outcomes["hang"] + extremes["hang"],
-        "extreme_inputs": len(EXTREMES), "extreme_right": extremes["right"],
-        "extreme_refused": extremes["refused"],
-        "wrong_numbers": extremes["wrong"] + outcomes["accepted"],
-        "doors_without_a_case": len(missing),
-    }
-    print(json.dumps(result))
-    wrong = len(cases) - outcomes["documented error"] + len(missing)
-    return wrong + len(EXTREMES) - extremes["right"] - extremes["refused"]
+    wrong_numbers = extremes["wrong"] + outcomes["accepted"]
+    hangs = outcomes["hang"] + extremes["hang"]
+    unclear = outcomes["undocumented"] + outcomes["unclear message"]
+    return report(
+        "bad_input", 7,
+        bound={"wrong_numbers": 0, "hangs": 0, "undocumented_errors": 0, "doors_without_a_case": 0},
+        value={
+            "wrong_numbers": wrong_numbers, "hangs": hangs, "undocumented_errors": unclear,
+            "doors_without_a_case": len(missing),
+        },
+        ok=not (wrong_numbers or hangs or unclear or missing),
+        counts={
+            "doors": len(per_door) - keys, "config_keys": keys, "cases": len(cases),
+            "documented_errors": outcomes["documented error"], "extreme_inputs": len(EXTREMES),
+            "extreme_right": extremes["right"], "extreme_refused": extremes["refused"],
+        },
+        slowest_seconds=round(slowest, 3),
+    )
 
 
 def outcome(answer: str) -> str:
@@ -111,4 +116,4 @@ def within_limits(extreme: object) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(min(main(), 1))
+    sys.exit(main())

@@ -9,18 +9,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# results are those of one BLAS thread; NumPy reads this when it is loaded
+import numpy as np
+import scipy
+import threadpoolctl
+
+import tensorflowlr as tlr
+
+# results are those of one BLAS thread, in child processes too
+threadpoolctl.threadpool_limits(1)
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
+    os.environ[variable] = "1"
 ROOT = Path(__file__).resolve().parents[2]
 for folder in (ROOT, ROOT / "tests"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-
-import numpy as np
-import scipy
-
-import tensorflowlr as tlr
 
 
 def report(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -178,7 +177,6 @@ def _absent(x: Array) -> Array:
     raise RuntimeError("the matrices of this leaf did not travel along")
 
 
-@functools.lru_cache(maxsize=256)
 def _pickles(function: Callable[..., Any]) -> bool:
     try:
         pickle.dumps(function)

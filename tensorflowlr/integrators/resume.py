@@ -110,8 +110,8 @@ def resume(
     )
     if solution.status == "completed" and t1 is None:
         return solution
-    starts = [t for t, _ in itertools.islice(run.times(), solution.stats["steps"] + 1)]
-    if starts != solution.times.tolist():
+    ends = [end for _, end in itertools.islice(run.times(), solution.stats["steps"])]
+    if [run.targets[0], *ends] != solution.times.tolist():
         raise ValueError(f"{path}: the steps of the run do not lead to its last state")
     if like is not None:
         solution = replace(

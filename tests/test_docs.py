@@ -1,0 +1,48 @@
+"""The site's sources: every public name has its place, every program in them is Python."""
+
+import re
+import types
+from pathlib import Path
+
+import pytest
+
+import tensorflowlr as tlr
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), DOCS.parent / "README.md"])
+
+
+def public():
+    """The names of the package and of its public modules, as the reference writes them."""
+    for module in (tlr, tlr.measures, tlr.observers, tlr.problems):
+        for name, value in vars(module).items():
+            # rooms of the house and what they import along are no surface
+            if not (name.startswith("_") or isinstance(value, types.ModuleType)):
+                if getattr(value, "__module__", "").startswith("tensorflowlr"):
+                    yield f"{module.__name__}.{name}"
+
+
+def test_every_public_name_is_in_the_reference():
+    text = "\n".join(page.read_text() for page in sorted((DOCS / "reference").glob("*.md")))
+    entries = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
+    assert sorted(entries) == sorted(set(public()) - {"tensorflowlr.problems.carried"})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_programs_in_the_pages_are_python(page):
+    for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+        if "--8<--" not in block:
+            # dots stand for arguments that the text has named
+            compile(block.replace("…", "**{}"), str(page), "exec")
+
+
+def test_the_lines_of_the_start_page_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for page in (DOCS / "index.md", DOCS.parent / "README.md"):
+        block = re.search(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+        # fewer spins and steps, the same words
+        short = block.group(1).replace("spins = 16", "spins = 6").replace("(0, 2)", "(0, 0.2)")
+        found: dict = {}
+        exec(compile(short.replace("progress=True,", ""), str(page), "exec"), found)
+        energies = found["solution"].observables["energy"]
+        assert abs(energies[-1] - energies[0]) < 1e-4 and found["solution"].success
