@@ -42,7 +42,7 @@ def test_spin_quench(tmp_path, monkeypatch):
             total += c * part
         return -1j * total
 
-    for k in range(150):
+    for _ in range(150):
         y = rk4(slope, 0.0, 0.02, y)
     p = np.linalg.svd(y.reshape(2**6, -1), compute_uv=False) ** 2
     assert found == pytest.approx(-np.sum(p[p > 1e-14] * np.log(p[p > 1e-14])), abs=2e-3)
@@ -84,7 +84,7 @@ def test_uncertain_radiation(tmp_path):
 
     u = np.zeros((len(sigma), cells, moments))
     u[..., 0] = np.exp(-0.5 * (x / 0.15) ** 2) / (np.sqrt(2.0 * np.pi) * 0.15)
-    for k in range(50):
+    for _ in range(50):
         u = rk4(slope, 0.0, 0.02, u)
     mean = chance @ u[..., 0]
     deviation = np.sqrt(chance @ (u[..., 0] - mean) ** 2)
