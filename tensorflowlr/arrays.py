@@ -12,7 +12,8 @@ import math
 import os
 import tokenize
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import array_api_compat
@@ -27,6 +28,8 @@ Namespace = Any
 # NumPy's namespace, for small numbers that never leave the host
 host: Any = _numpy
 HOST_ARRAY = np.ndarray
+# what the linear algebra libraries read when they are loaded
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 _NAMESPACES: dict[type, Namespace] = {np.ndarray: host}
 
@@ -596,6 +599,24 @@ def blas_threads() -> int:
 
     return max((pool["num_threads"] for pool in threadpool_info()
                 if pool["user_api"] == "blas"), default=1)
+
+
+@contextmanager
+def limited_blas_threads(threads: int) -> Iterator[None]:
+    """At most so many threads for the linear algebra loaded so far, loaded later or in children."""
+    from threadpoolctl import threadpool_limits
+
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    try:
+        with threadpool_limits(threads):
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def numerical_errors() -> tuple[type[Exception], ...]:

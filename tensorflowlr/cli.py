@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
+import os
 import signal
 import sys
 import warnings
@@ -41,6 +42,23 @@ def main() -> None:
     # schedulers ask before they kill: end as after Ctrl-C, with everything written
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    threads: Annotated[int | None, typer.Option(
+        min=1, help="Threads of the linear algebra: 1, unless OMP_NUM_THREADS says otherwise."
+    )] = None,
+) -> None:
+    """Low-rank tensor computation on trees of small tensors."""
+    from tensorflowlr import arrays
+
+    if threads is None and not any(name in os.environ for name in arrays.THREAD_VARIABLES):
+        # more threads than one slow small tensors down, manifold where processors are shared
+        threads = 1
+    if threads is not None:
+        context.with_resource(arrays.limited_blas_threads(threads))
 
 
 @app.command()
