@@ -1,0 +1,5 @@
+"""Decompositions of dense tensors and of tensors given by data."""
+
+from tensorflowlr.decompositions.diagnostics import DecompositionWarning as DecompositionWarning
+from tensorflowlr.decompositions.diagnostics import Diagnostics as Diagnostics
+from tensorflowlr.decompositions.spm import subspace_power_method as subspace_power_method

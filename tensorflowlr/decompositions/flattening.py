@@ -1,0 +1,118 @@
+"""Flattenings: what the extraction multiplies with, whether it is stored or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tensorflowlr import arrays
+from tensorflowlr.arrays import Array, adjoint
+from tensorflowlr.tensors.multisets import multisets
+
+# entries gathered at a time
+BLOCK = 1 << 22
+
+
+class Flattening(Protocol):
+    """A matrix (N, N') known by its products.
+
+    Attributes
+    ----------
+    shape
+        (N, N'), N at least N'.
+    symmetric
+        Whether it is real and symmetric.
+    like
+        An array of the library, device and dtype of the products.
+    unit
+        What its entries are multiples of, a power of two near the norm of the tensor.
+    """
+
+    shape: tuple[int, int]
+    symmetric: bool
+    like: Array
+    unit: float
+
+    def apply(self, X: Array) -> Array:
+        """M X for a matrix X (N', k)."""
+
+    def apply_adjoint(self, Y: Array) -> Array:
+        """Mᴴ Y for a matrix Y (N, k)."""
+
+    def norm(self) -> float:
+        """The Frobenius norm."""
+
+    def dense(self) -> Array | None:
+        """The matrix, or None where it would be too large."""
+
+
+@dataclass(frozen=True)
+class DenseFlattening:
+    """A stored matrix, real symmetric or any."""
+
+    matrix: Array
+    symmetric: bool = False
+    unit: float = 1.0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, N')."""
+        rows, columns = self.matrix.shape
+        return int(rows), int(columns)
+
+    @property
+    def like(self) -> Array:
+        """The matrix."""
+        return self.matrix
+
+    def apply(self, X: Array) -> Array:
+        """M X."""
+        return self.matrix @ X
+
+    def apply_adjoint(self, Y: Array) -> Array:
+        """Mᴴ Y."""
+        return adjoint(self.matrix) @ Y
+
+    def norm(self) -> float:
+        """The Frobenius norm."""
+        return arrays.norm(self.matrix)
+
+    def dense(self) -> Array:
+        """The matrix."""
+        return self.matrix
+
+
+def flatten(T: Array) -> DenseFlattening:
+    """The compressed flattening of a dense symmetric tensor, ceil(m/2) indices in the rows.
+
+    One row and column per multiset of indices, times the roots of their numbers of
+    rearrangements: the norm is that of the tensor.
+
+    Parameters
+    ----------
+    T
+        A symmetric tensor of order m ≥ 2 and size d; nothing is checked.
+
+    Returns
+    -------
+    DenseFlattening of shape (C(d + n - 1, n), C(d + m - n - 1, m - n))
+    """
+    xp, size, order = arrays.namespace(T), int(T.shape[0]), T.ndim
+    left = (order + 1) // 2
+    rows, columns = multisets(size, left), multisets(size, order - left)
+    stride = size ** (order - left)
+    entries = arrays.reshape(T, (-1,))
+    right = columns.flat()
+    step = max(1, BLOCK // columns.count)
+    blocks = [
+        arrays.take(entries, arrays.integers(
+            rows.flat()[first : first + step, None] * stride + right, T))
+        for first in range(0, rows.count, step)
+    ]
+    scale: Any = arrays.asarray(rows.roots, like=T, dtype=T.dtype)[:, None]
+    scale_right = arrays.asarray(columns.roots, like=T, dtype=T.dtype)[None, :]
+    matrix = (blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)) * scale * scale_right
+    unit = arrays.power_of_two(arrays.norm(matrix) or 1.0, single=arrays.epsilon(T) > 1e-10)
+    matrix = matrix * (1.0 / unit)
+    symmetric = order == 2 * left and not arrays.is_complex(T)
+    return DenseFlattening(0.5 * (matrix + matrix.mT) if symmetric else matrix, symmetric, unit)
