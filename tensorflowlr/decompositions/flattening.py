@@ -14,24 +14,23 @@ BLOCK = 1 << 22
 
 
 class Flattening(Protocol):
-    """A matrix (N, N') known by its products.
+    """A matrix (N, N') known by its products."""
 
-    Attributes
-    ----------
-    shape
-        (N, N'), N at least N'.
-    symmetric
-        Whether it is real and symmetric.
-    like
-        An array of the library, device and dtype of the products.
-    unit
-        What its entries are multiples of, a power of two near the norm of the tensor.
-    """
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, N'), N at least N'."""
 
-    shape: tuple[int, int]
-    symmetric: bool
-    like: Array
-    unit: float
+    @property
+    def symmetric(self) -> bool:
+        """Whether it is real and symmetric."""
+
+    @property
+    def like(self) -> Array:
+        """An array of the library, device and dtype of the products."""
+
+    @property
+    def unit(self) -> float:
+        """What its entries are multiples of, a power of two near the norm of the tensor."""
 
     def apply(self, X: Array) -> Array:
         """M X for a matrix X (N', k)."""

@@ -48,7 +48,7 @@ def compiled() -> Callable[..., Any]:
     """The compiled loop; where its cache cannot be written, it is compiled for this process."""
     import numba
 
-    options = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(_climb)
     except RuntimeError:

@@ -76,7 +76,8 @@ def find_components(
     """
     found, left = Found(), (order + 1) // 2
     V, U, C = space.left, space.right, space.inverse
-    V, U = V + 0.0, None if U is None else U + 0.0
+    # deflation reuses memory
+    V, U, C = V + 0.0, None if U is None else U + 0.0, C + 0.0
     tol = (EXACT if space.exact else NOISY) if tol is None else tol
     patience = patience or (PATIENCE_EXACT if space.exact else PATIENCE_NOISY)
     best: tuple[float, Array | None, int] = (-1.0, None, 0)

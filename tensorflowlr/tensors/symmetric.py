@@ -254,9 +254,10 @@ class SymmetricCP:
     def to(self, *, like: Any) -> SymmetricCP:
         """The same tensor on the array library and device of `like`."""
         target = construct.checked_like(like)
-        moved = [arrays.asarray(x, like=target, dtype=arrays.dtype_like(
-            arrays.dtype_name(x), target)) for x in (self.weights, self.factors)]
-        return SymmetricCP(*moved, self.order, self.diagnostics)
+        kind = arrays.dtype_like(arrays.dtype_name(self.factors), target)
+        return SymmetricCP(
+            arrays.asarray(self.weights, like=target, dtype=kind),
+            arrays.asarray(self.factors, like=target, dtype=kind), self.order, self.diagnostics)
 
     def __add__(self, other: SymmetricCP) -> SymmetricCP:
         other = self._fitting(other)
