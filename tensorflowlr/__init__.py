@@ -3,8 +3,10 @@
 from tensorflowlr import measures as measures
 from tensorflowlr import observers as observers
 from tensorflowlr import problems as problems
+from tensorflowlr.decompositions import CumulantTensor as CumulantTensor
 from tensorflowlr.decompositions import DecompositionWarning as DecompositionWarning
 from tensorflowlr.decompositions import Diagnostics as Diagnostics
+from tensorflowlr.decompositions import MomentTensor as MomentTensor
 from tensorflowlr.decompositions import subspace_power_method as subspace_power_method
 from tensorflowlr.fields import DenseField as DenseField
 from tensorflowlr.fields import FactoredField as FactoredField

@@ -2,4 +2,6 @@
 
 from tensorflowlr.decompositions.diagnostics import DecompositionWarning as DecompositionWarning
 from tensorflowlr.decompositions.diagnostics import Diagnostics as Diagnostics
+from tensorflowlr.decompositions.moments import CumulantTensor as CumulantTensor
+from tensorflowlr.decompositions.moments import MomentTensor as MomentTensor
 from tensorflowlr.decompositions.spm import subspace_power_method as subspace_power_method

@@ -97,6 +97,11 @@ def extract(
                          epsilon(M.like))
 
     def cut(kept: int, noise: float, exact: bool, wider: Subspace | None) -> Subspace:
+        if M.dense() is None and noise > 0.0:
+            # sums of squares say little where the norm is an estimate
+            share = arrays.asarray(signed[:kept], like=M.like, dtype=M.like.dtype)
+            noise = M.remainder(left[:, :kept], share, left[:, :kept] if right is None else (
+                right[:, :kept])) / M.norm()
         inverse = arrays.asarray(host.diag(1.0 / signed[:kept]), like=M.like, dtype=M.like.dtype)
         return Subspace(
             arrays.contiguous(left[:, :kept]),

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from tensorflowlr import arrays
-from tensorflowlr.arrays import Array, adjoint, conj, epsilon, namespace, norm, to_numpy
+from tensorflowlr.arrays import Array, adjoint, conj, epsilon, namespace, to_numpy
 from tensorflowlr.decompositions import power
 from tensorflowlr.decompositions.deflation import coordinates, weights
 from tensorflowlr.decompositions.extraction import Subspace
@@ -100,22 +100,19 @@ def corrected(M: Flattening, A: Array, w: Array, order: int) -> tuple[Array, flo
     """
     left = (order + 1) // 2
     rows, columns = powers(A, left), powers(A, order - left)
-    whole, total = M.dense(), M.norm()
+    total = M.norm()
+    before = M.remainder(rows, w, columns) / total
+    if before <= FLOOR:
+        return w, before
+    whole = M.dense()
     gram = (adjoint(A) @ A) ** order
     if whole is not None:
-        rest = whole - (rows * w) @ columns.mT
-        before = norm(rest) / total
-        if before <= FLOOR:
-            return w, before
-        better = w + _solved(gram, overlaps(rest @ conj(columns), rows))
-        after = norm(whole - (rows * better) @ columns.mT) / total
-        return (better, after) if after < before else (w, before)
-    heights = overlaps(M.apply(conj(columns)), rows)
-    w = w + _solved(gram, heights - gram @ w)
-    xp = namespace(w)
-    squared = total**2 - float(xp.real(xp.sum(conj(w) * heights)) if arrays.is_complex(
-        w) else xp.sum(w * heights))
-    return w, max(squared, 0.0) ** 0.5 / total
+        rest = (whole - (rows * w) @ columns.mT) @ conj(columns)
+        better = w + _solved(gram, overlaps(rest, rows))
+    else:
+        better = w + _solved(gram, overlaps(M.apply(conj(columns)), rows) - gram @ w)
+    after = M.remainder(rows, better, columns) / total
+    return (better, after) if after < before else (w, before)
 
 
 def overlaps(products: Array, rows: Array) -> Array:

@@ -44,6 +44,9 @@ class Flattening(Protocol):
     def dense(self) -> Array | None:
         """The matrix, or None where it would be too large."""
 
+    def remainder(self, left: Array, weights: Array, right: Array) -> float:
+        """The norm of M - left diag(weights) rightᵀ."""
+
 
 @dataclass(frozen=True)
 class DenseFlattening:
@@ -80,6 +83,54 @@ class DenseFlattening:
         """The matrix."""
         return self.matrix
 
+    def remainder(self, left: Array, weights: Array, right: Array) -> float:
+        """The norm of M - left diag(weights) rightᵀ."""
+        return arrays.norm(self.matrix - (left * weights) @ right.mT)
+
+
+@dataclass(frozen=True)
+class LowRankFlattening:
+    """V diag(values) Uᵀ, which stands for a matrix that is dear to multiply with."""
+
+    left: Array
+    values: Array
+    right: Array
+    symmetric: bool = False
+    unit: float = 1.0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, N')."""
+        return int(self.left.shape[0]), int(self.right.shape[0])
+
+    @property
+    def like(self) -> Array:
+        """The left basis."""
+        return self.left
+
+    def apply(self, X: Array) -> Array:
+        """M X."""
+        return self.left @ (self.values[:, None] * (self.right.mT @ X))
+
+    def apply_adjoint(self, Y: Array) -> Array:
+        """Mᴴ Y."""
+        kept = arrays.conj(self.values)[:, None] * (adjoint(self.left) @ Y)
+        return arrays.conj(self.right) @ kept
+
+    def norm(self) -> float:
+        """The Frobenius norm."""
+        return arrays.norm(self.values)
+
+    def dense(self) -> None:
+        """None: it is kept in factors."""
+
+    def remainder(self, left: Array, weights: Array, right: Array) -> float:
+        """The norm of M - left diag(weights) rightᵀ."""
+        xp = arrays.namespace(left)
+        lefts, rights = (arrays.triangle(xp.concat(pair, axis=1)) for pair in (
+            [self.left, left], [self.right, right]))
+        return arrays.norm((lefts * xp.concat([self.values, -weights])) @ rights.mT)
+
 
 def flatten(T: Array) -> DenseFlattening:
     """The compressed flattening of a dense symmetric tensor, ceil(m/2) indices in the rows.
@@ -111,7 +162,12 @@ def flatten(T: Array) -> DenseFlattening:
     scale: Any = arrays.asarray(rows.roots, like=T, dtype=T.dtype)[:, None]
     scale_right = arrays.asarray(columns.roots, like=T, dtype=T.dtype)[None, :]
     matrix = (blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)) * scale * scale_right
-    unit = arrays.power_of_two(arrays.norm(matrix) or 1.0, single=arrays.epsilon(T) > 1e-10)
+    return scaled(matrix, order == 2 * left and not arrays.is_complex(T))
+
+
+def scaled(matrix: Array, symmetric: bool) -> DenseFlattening:
+    """A matrix of any scale as a flattening of norm near one."""
+    unit = arrays.power_of_two(arrays.norm(matrix) or 1.0,
+                               single=arrays.epsilon(matrix) > 1e-10)
     matrix = matrix * (1.0 / unit)
-    symmetric = order == 2 * left and not arrays.is_complex(T)
     return DenseFlattening(0.5 * (matrix + matrix.mT) if symmetric else matrix, symmetric, unit)

@@ -7,13 +7,13 @@ import dataclasses
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, adjoint, conj, epsilon, namespace, norm
 from tensorflowlr.decompositions.fit import Fit, corrected
-from tensorflowlr.decompositions.flattening import Flattening
+from tensorflowlr.decompositions.flattening import Flattening, LowRankFlattening
 from tensorflowlr.tensors.multisets import contracted, powers
 
 # steps of the outer and the inner iteration
 STEPS, INNER = 60, 200
 # relative gains of the residual below which nothing is left to gain
-GAIN = 1e-10
+GAIN = 1e-8
 
 
 def refined(M: Flattening, fit: Fit, order: int) -> tuple[Fit, int]:
@@ -22,6 +22,7 @@ def refined(M: Flattening, fit: Fit, order: int) -> tuple[Fit, int]:
     Levenberg–Marquardt steps on the vectors b_i = |w_i|^{1/m} a_i; the normal equations are
     known by products with the Gram matrix of the vectors, and solved by conjugate gradients.
     """
+    whole, M = M, _affordable(M, fit)
     xp, total = namespace(fit.factors), M.norm()
     sizes = xp.abs(fit.weights)
     signs = fit.weights / xp.where(sizes > 0.0, sizes, sizes + 1.0)
@@ -44,10 +45,20 @@ def refined(M: Flattening, fit: Fit, order: int) -> tuple[Fit, int]:
     lengths = xp.linalg.vector_norm(B, axis=0)
     lengths = xp.where(lengths > 0.0, lengths, lengths + 1.0)
     A, w = B / lengths, signs * xp.astype(lengths, signs.dtype) ** order
-    w, residual = corrected(M, A, w, order)
+    w, residual = corrected(whole, A, w, order)
     if not residual < fit.residual:
         return fit, 0
     return dataclasses.replace(fit, weights=w, factors=A, residual=residual), steps
+
+
+def _affordable(M: Flattening, fit: Fit) -> Flattening:
+    """The flattening, or its leading part where every product is a pass over data."""
+    if M.dense() is not None:
+        return M
+    space = fit.space
+    values = namespace(space.left).sum(space.inverse, axis=0)
+    right = space.left if space.right is None else space.right
+    return LowRankFlattening(space.left, 1.0 / values, right, M.symmetric)
 
 
 def _slope(M: Flattening, B: Array, signs: Array, order: int) -> tuple[Array, float]:
