@@ -7,6 +7,8 @@ from tensorflowlr.decompositions import CumulantTensor as CumulantTensor
 from tensorflowlr.decompositions import DecompositionWarning as DecompositionWarning
 from tensorflowlr.decompositions import Diagnostics as Diagnostics
 from tensorflowlr.decompositions import MomentTensor as MomentTensor
+from tensorflowlr.decompositions import hooi as hooi
+from tensorflowlr.decompositions import st_hosvd as st_hosvd
 from tensorflowlr.decompositions import subspace_power_method as subspace_power_method
 from tensorflowlr.fields import DenseField as DenseField
 from tensorflowlr.fields import FactoredField as FactoredField
