@@ -45,7 +45,7 @@ def test_moments_of_every_kind_of_table(tmp_path):
 
     points = np.random.default_rng(0).standard_normal((30, 3))
     np.save(tmp_path / "d.npy", points)
-    np.savetxt(tmp_path / "d.csv", points, delimiter=",", header="a,b,c", comments="", fmt="%r")
+    np.savetxt(tmp_path / "d.csv", points, delimiter=",", header="a,b,c", comments="", fmt="%.17g")
     table = pyarrow.table({c: points[:, i] for i, c in enumerate("abc")})
     pyarrow.parquet.write_table(table, tmp_path / "d.parquet")
     for kind in ("npy", "csv", "parquet"):

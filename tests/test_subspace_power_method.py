@@ -130,8 +130,10 @@ def test_nearly_symmetric_input_is_symmetrised_and_said():
 def test_decompositions_that_are_not_unique_are_said():
     T = np.zeros((3,) * 4)
     circle = tlr.symmetrize(np.multiply.outer(np.diag([1.0, 1.0, 0]), np.diag([1.0, 1.0, 0])))
-    with pytest.warns(tlr.DecompositionWarning, match="not unique"):
-        tlr.subspace_power_method(T + circle, rng=0)
+    with pytest.warns(tlr.DecompositionWarning) as said:
+        cp = tlr.subspace_power_method(T + circle, rng=0)
+    assert any("not unique" in str(w.message) for w in said)
+    assert not cp.diagnostics.unique and "not unique" in str(cp.diagnostics)
 
 
 def test_ranks_beyond_the_method_are_said():

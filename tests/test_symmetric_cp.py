@@ -43,10 +43,10 @@ def test_everything_agrees_with_dense(backend, dtype, order):
     for k in range(order):
         value = np.einsum("i...,i->...", value, v[:, 0]) if k == 0 else value @ v[:, 0]
     close(backend.numpy(A.evaluate(backend.array(v)))[0], value, rtol=1e-11)
-    many = A.evaluate(*[backend.array(v[:, k % 2]) for k in range(order)])
+    many = A.evaluate(*[backend.array(v[:, [k % 2]]) for k in range(order)])
     for k in reversed(range(order)):
         x = x @ v[:, k % 2]
-    close(backend.numpy(many), x, rtol=1e-11)
+    close(backend.numpy(many)[0], x, rtol=1e-11)
     close(backend.numpy(A.gradient(backend.array(v[:, 0]))) @ v[:, 0], order * value, rtol=1e-11)
 
 

@@ -85,6 +85,8 @@ def extract(
     if least > SMALL:
         sketch = _sketch(M, rank, tol, rng)
     dense = M.dense() if sketch is None else None
+    if dense is None and least <= SMALL:
+        dense = M.apply(arrays.eye(M.shape[1], M.shape[1], M.like))
     if sketch is None and dense is None:
         raise MemoryError(f"the flattening of shape {M.shape} is too large for its full spectrum: "
                           "give a rank or a tol")
