@@ -110,15 +110,17 @@ def newton_step(rows: Array, X: Array, order: int) -> tuple[Array, Any]:
     count, size, rank = (int(n) for n in rows.shape)
     low = powers(X, order - 1)
     flat = xp.reshape(rows, (count, size * rank))
-    B = conj(xp.reshape(conj(low.mT) @ flat, (int(X.shape[1]), size, rank)))
+    B = xp.reshape(conj(low.mT) @ flat, (int(X.shape[1]), size, rank))
+    K = B @ arrays.adjoint(B)
     x = X.mT[:, :, None]
-    alpha = B.mT @ x
-    B = conj(B)
-    f = xp.sum(xp.abs(alpha) ** 2, axis=(1, 2), keepdims=True)
-    g = B @ alpha
-    B = B - x @ (arrays.adjoint(x) @ B)
-    curvature = order * (B @ arrays.adjoint(B))
-    system = xp.astype(f, X.dtype) * arrays.eye(size, size, X)[None, :, :] - curvature
+    g = K @ x
+    f = arrays.adjoint(x) @ g
+    # one pass over B: f, its gradient and the projections all follow from B Bᴴ
+    gh = arrays.adjoint(g)
+    curvature = K - x @ gh - g @ arrays.adjoint(x) + f * (x @ arrays.adjoint(x))
+    # a little more than f, so that no system of a maximum in a continuum is exactly singular
+    height = f * (1.0 + 16.0 * arrays.epsilon(X))
+    system = height * arrays.eye(size, size, X)[None, :, :] - order * curvature
     # a fixed direction that no tangent space is orthogonal to by chance
     push = arrays.asarray([math.sin(1.0 + 2.0 * i * i) for i in range(size)], like=X, dtype=X.dtype)
     sides = xp.concat([g, push[None, :, None] + 0.0 * x], axis=2)
