@@ -36,6 +36,7 @@ ARITHMETIC = [
     *refuse("SymmetricCP.__rmul__", "numbers", lambda v: v * CP, (None, {}), TypeError),
     *refuse("SymmetricCP.__truediv__", "numbers", lambda v: CP / v, ("x", None), TypeError),
     *refuse("SymmetricCP.inner", "other", CP.inner, (3, None), TypeError, "SymmetricCP"),
+    *refuse("SymmetricCP.match", "other", CP.match, (3, None), TypeError, "SymmetricCP"),
     *refuse_call("SymmetricCP.inner", lambda: CP.inner(OTHER), ValueError, "other", "must have"),
 ]
 

@@ -117,3 +117,11 @@ def test_asymmetry_of_each_swap_is_seen():
 def test_limits_of_the_method():
     assert [identifiable_rank(d, m) for d, m in ((10, 3), (40, 4), (11, 6), (2, 4), (1, 5))] == [
         10, 780, 275, 2, 1]
+
+
+def test_match_undoes_order_and_signs(dtype):
+    cp = tlr.SymmetricCP.random(5, 4, 3, rng=0, dtype=dtype)
+    order, signs = [2, 0, 3, 1], np.array([1.0, -1.0, 1.0, -1.0])
+    other = tlr.SymmetricCP(cp.weights[order], cp.factors[:, order] * signs, 3)
+    found, error = other.match(cp)
+    assert found == order and error < 1e-14
