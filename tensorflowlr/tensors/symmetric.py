@@ -51,8 +51,8 @@ class SymmetricCP:
     --------
     >>> import numpy as np, tensorflowlr as tlr
     >>> cp = tlr.SymmetricCP([2.0, -1.0], np.eye(3)[:, :2], order=4)
-    >>> cp.rank, cp.shape, cp.to_dense()[1, 1, 1, 1].item(), cp.norm() ** 2
-    (2, (3, 3, 3, 3), -1.0, 5.000000000000001)
+    >>> cp.rank, cp.shape, cp.to_dense()[1, 1, 1, 1].item(), round(cp.norm() ** 2, 9)
+    (2, (3, 3, 3, 3), -1.0, 5.0)
     """
 
     weights: Array
