@@ -627,3 +627,46 @@ def numerical_errors() -> tuple[type[Exception], ...]:
         if isinstance(error, type) and error not in found:
             found.append(error)
     return tuple(found)
+
+
+def integers(values: Any, like: Array | None = None) -> Array:
+    """Whole numbers for indexing, on the library and device of `like`."""
+    found = np.asarray(values, dtype=np.int64)
+    if like is None or type(like) is np.ndarray:
+        return found
+    xp = namespace(like)
+    return xp.asarray(_plain(found, xp), dtype=xp.int64, device=device(like))
+
+
+def take(array: Array, indices: Array, axis: int = 0) -> Array:
+    """Entries along one axis by their numbers, which may have any shape."""
+    if type(array) is np.ndarray:
+        return array.take(indices, axis)
+    xp = namespace(array)
+    picked = xp.take(array, xp.reshape(indices, (-1,)), axis=axis)
+    return xp.reshape(picked, (*array.shape[:axis], *indices.shape, *array.shape[axis + 1 :]))
+
+
+def solve(matrices: Array, columns: Array) -> Array:
+    """Solutions of linear systems, over the last two axes."""
+    return namespace(matrices).linalg.solve(matrices, columns)
+
+
+def rotate_out(basis: Array, directions: Array) -> Array:
+    """`basis` (n, r) times an orthonormal basis of what is orthogonal to `directions` (r, k).
+
+    The Householder reflections of a QR factorisation of `directions`, applied from the right;
+    the columns that belong to the directions are left out. NumPy's memory is reused.
+    """
+    count = directions.shape[1]
+    if type(basis) is np.ndarray and basis.flags.c_contiguous and basis.flags.writeable:
+        packed, weights, _ = _packed_qr(directions)
+        kind = _lapack_kind(basis)
+        name, turn = (kind + "ormqr", "T") if kind in "sd" else (kind + "unmqr", "")
+        if turn:
+            turned, _, info = _lapack(name)("L", turn, packed, weights, basis.T,
+                                            max(1, 32 * basis.shape[0]), overwrite_c=1)
+            if not info:
+                return np.ascontiguousarray(turned[count:].T)
+    full, _ = namespace(directions).linalg.qr(directions, mode="complete")
+    return basis @ full[:, count:]

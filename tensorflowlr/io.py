@@ -23,7 +23,7 @@ from tensorflowlr import arrays
 from tensorflowlr.arrays import to_numpy
 from tensorflowlr.checks import checked_path
 from tensorflowlr.operators import TreeOperator
-from tensorflowlr.tensors import LowRankMatrix, TensorTrain, TreeTensor, TuckerTensor
+from tensorflowlr.tensors import LowRankMatrix, SymmetricCP, TensorTrain, TreeTensor, TuckerTensor
 from tensorflowlr.trees import Tree
 from tensorflowlr.truncation import Truncation
 
@@ -67,6 +67,7 @@ def storable(kind: Class) -> Class:
 
 
 storable(Truncation)
+storable(SymmetricCP)
 
 
 @contextmanager
