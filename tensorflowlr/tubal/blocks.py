@@ -127,6 +127,13 @@ class BlockMatrix:
         return Place(self.spectrum, self.blocks[0])
 
     @property
+    def tensor_class(self) -> Any:
+        """The tree tensors that have such cores."""
+        from tensorflowlr.tubal.low_rank import TubalSVD
+
+        return TubalSVD
+
+    @property
     def mT(self) -> BlockMatrix:
         """The transpose."""
         return self.like([b.mT for b in self.blocks], self.axes[::-1])
