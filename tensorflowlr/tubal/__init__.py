@@ -14,6 +14,9 @@ from tensorflowlr.tubal.algebra import t_qr as t_qr
 from tensorflowlr.tubal.algebra import t_sqrt as t_sqrt
 from tensorflowlr.tubal.algebra import t_transpose as t_transpose
 from tensorflowlr.tubal.algebra import tubal_rank as tubal_rank
+from tensorflowlr.tubal.channel import Channel as Channel
+from tensorflowlr.tubal.channel import channel as channel
+from tensorflowlr.tubal.fields import TubalField as TubalField
 from tensorflowlr.tubal.low_rank import TubalSVD as TubalSVD
 from tensorflowlr.tubal.ranks import CommonRank as CommonRank
 from tensorflowlr.tubal.svd import t_svd as t_svd

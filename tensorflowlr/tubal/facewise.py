@@ -90,6 +90,10 @@ def gram_svd(a: Array) -> Stacks:
     safe = xp.where(small, xp.ones_like(lengths), lengths)
     u = xp.where(small[:, None, :], arrays.zeros((1, 1, 1), u), u / xp.astype(
         safe, u.dtype)[:, None, :])
+    # one column of an empty face may be wanted all the same
+    first = arrays.eye(u.shape[-2], u.shape[-1], u)
+    u = xp.where((small & (xp.cumulative_sum(xp.astype(small, xp.int64), axis=-1) == xp.arange(
+        1, u.shape[-1] + 1, device=arrays.device(u))))[:, None, :], first, u)
     s = xp.where(small, xp.zeros_like(lengths), lengths)
     return (v, s, u) if wide else (u, s, v)
 

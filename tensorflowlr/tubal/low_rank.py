@@ -44,7 +44,7 @@ class TubalSVD(LowRankMatrix):
     >>> from tensorflowlr import tubal
     >>> A = tubal.t_svd(np.ones((4, 5, 3)))
     >>> A.shape, A.tubal_rank, A.multirank.tolist()
-    ((4, 5, 3), 1, [1, 0])
+    ((4, 5, 3), 1, [1, 1])
     >>> bool(np.allclose(A.to_dense(), 1.0))
     True
     """
@@ -256,7 +256,7 @@ class TubalSVD(LowRankMatrix):
         """The complex conjugate of the tensor."""
         if self.spectrum.real:
             return self
-        return TubalSVD.from_dense(arrays.conj(self.to_dense()), transform=_given(self.spectrum))
+        return TubalSVD.from_dense(arrays.conj(self.to_dense()), transform=given_transform(self.spectrum))
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, TreeTensor):
@@ -281,7 +281,8 @@ class TubalSVD(LowRankMatrix):
         return f"TubalSVD(shape={self.shape}, ranks={spread}, transform={self.spectrum.name!r})"
 
 
-def _given(spectrum: Spectrum) -> Any:
+def given_transform(spectrum: Spectrum) -> Any:
+    """The argument ``transform`` that makes a spectrum."""
     return spectrum.name if spectrum.name != "matrix" else list(spectrum.matrices)
 
 
@@ -301,6 +302,11 @@ def from_faces(
     # one axis for the columns of a basis and the side of the core that meets them
     s.axes = (u.axes[1], v.axes[1])
     return TubalSVD.trusted(Tree.matrix(), (u, v, s), orthonormal=orthonormal)
+
+
+def own_faces(a: TubalTensor) -> list[Array]:
+    """The faces of a tubal tensor one by one, real where they are."""
+    return [_own(a.faces[j, ...], j, a.spectrum) for j in range(a.spectrum.count)]
 
 
 def _own(block: Array, j: int, spectrum: Spectrum) -> Array:

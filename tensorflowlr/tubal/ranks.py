@@ -62,8 +62,6 @@ def face_ranks(
         count = max(kept(ordered.tolist(), tolerance, noise / float(ordered[0])), 1)
         wanted = _shared(values, count)
     ranks = [_clipped(rule, w, len(v)) for w, v in zip(wanted, values, strict=True)]
-    if not sum(ranks):
-        ranks[max(range(len(values)), key=lambda j: len(values[j]))] = 1
     dropped = math.sqrt(math.fsum(
         float(s) ** 2 for v, r in zip(values, ranks, strict=True) for s in v[r:]
     ))
@@ -80,7 +78,5 @@ def _shared(values: Sequence[Array], count: int) -> list[int]:
 
 
 def _clipped(rule: Truncation, rank: int, available: int) -> int:
-    """Within the limits of the rule; a face may be empty unless a least rank is wanted."""
-    if rule.min_rank > 1:
-        rank = max(rank, min(rule.min_rank, available))
-    return rank if rule.max_rank is None else min(rank, rule.max_rank)
+    """Within the limits of the rule; one column stays, through which a source can enter."""
+    return rule.clip(rank, available) if available else 0
