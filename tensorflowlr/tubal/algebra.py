@@ -112,8 +112,8 @@ def t_pinv(A: Any, *, rtol: float | None = None, transform: Any = "fft") -> Any:
         rtol = max(a.shape[:2]) * arrays.epsilon(a.faces)
     else:
         rtol = real_number(rtol, "rtol", "finite and not negative", not_negative)
-    u, s, v = facewise.facewise(facewise.svd, a.spectrum, a.faces)
-    xp = namespace(s)
+    u, s, vh = facewise.facewise(facewise.svd, a.spectrum, a.faces)
+    v, xp = adjoint(vh), namespace(s)
     kept = s > rtol * xp.max(s)
     inverse = xp.where(kept, 1.0 / xp.where(kept, s, xp.ones_like(s)), xp.zeros_like(s))
     faces = (v * xp.astype(inverse, v.dtype)[:, None, :]) @ adjoint(u)

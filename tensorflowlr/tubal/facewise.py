@@ -69,9 +69,26 @@ def _joined(parts: Sequence[Array]) -> Array:
 
 
 def svd(a: Array) -> Stacks:
-    """Thin SVD by divide and conquer: U, descending singular values, V."""
+    """Thin SVD by divide and conquer: U, descending singular values, Vᴴ."""
     u, s, vh = arrays.svd(a)
-    return u, s, adjoint(vh)
+    return u, s, vh
+
+
+def svds(spectrum: Spectrum, faces: Array, executor: Any = None) -> list[Stacks]:
+    """The thin SVD of every face, real ones in real arithmetic."""
+    one_by_one = arrays.is_numpy(faces)
+    own = spectrum.real_faces if arrays.is_complex(faces) else 0
+    if one_by_one and executor is None:
+        # LAPACK itself, without the copies of a batch
+        return [svd(arrays.real_part(face) if j < own else face) for j, face in enumerate(faces)]
+    parts = [arrays.real_part(faces[:own, ...])] if own else []
+    parts.append(faces[own:, ...])
+    made = []
+    for part in parts:
+        if part.shape[0]:
+            u, s, vh = _spread(svd, (part,), executor)
+            made += [(u[j, ...], s[j, ...], vh[j, ...]) for j in range(part.shape[0])]
+    return made
 
 
 def gram_svd(a: Array) -> Stacks:
@@ -95,7 +112,7 @@ def gram_svd(a: Array) -> Stacks:
     u = xp.where((small & (xp.cumulative_sum(xp.astype(small, xp.int64), axis=-1) == xp.arange(
         1, u.shape[-1] + 1, device=arrays.device(u))))[:, None, :], first, u)
     s = xp.where(small, xp.zeros_like(lengths), lengths)
-    return (v, s, u) if wide else (u, s, v)
+    return (v, s, adjoint(u)) if wide else (u, s, adjoint(v))
 
 
 def qr(a: Array) -> Stacks:

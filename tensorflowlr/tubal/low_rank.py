@@ -61,7 +61,7 @@ class TubalSVD(LowRankMatrix):
                 f"U, S and V of shapes {u.shape}, {s.shape} and {v.shape} do not fit: they need "
                 "(m, r, …), (r, s, …) and (n, s, …)"
             )
-        made = from_faces(u.faces, s.faces, v.faces, u.spectrum)
+        made = from_faces(u.faces, s.faces, arrays.conj(v.faces), u.spectrum)
         self._tree, self._cores, self._orthonormal = made._tree, made._cores, False
 
     @classmethod
@@ -108,7 +108,7 @@ class TubalSVD(LowRankMatrix):
                         transform=transform)
             for pair in ((m, r), (r, r), (n, r))
         )
-        made = from_faces(u.faces, s.faces, v.faces, u.spectrum).orthogonalize()
+        made = from_faces(u.faces, s.faces, arrays.conj(v.faces), u.spectrum).orthogonalize()
         return made * (1.0 / made.norm())
 
     @classmethod
@@ -236,7 +236,7 @@ class TubalSVD(LowRankMatrix):
         if not self.spectrum.real:
             return self
         u, s, v = (x.to_complex() for x in (self.U, self.S, self.V))
-        return from_faces(u.faces, s.faces, v.faces, u.spectrum).round(Truncation())
+        return from_faces(u.faces, s.faces, arrays.conj(v.faces), u.spectrum).round(Truncation())
 
     def astype(self, dtype: Any) -> TubalSVD:  # type: ignore[override]
         """Another precision; complex of real data keeps all faces."""
@@ -290,15 +290,15 @@ def from_faces(
     U: Sequence[Array] | Array, S: Sequence[Array] | Array, V: Sequence[Array] | Array,
     spectrum: Spectrum, *, orthonormal: bool = False,
 ) -> TubalSVD:
-    """A `TubalSVD` from faces U_j S_j V_jᴴ, as lists of matrices or as stacks.
+    """A `TubalSVD` from faces U_j S_j V_jᵀ (V_j unconjugated), as lists of matrices or stacks.
 
     S carries the weights of the faces, so that norms and inner products of the block-diagonal
     matrix are those of the tensor.
     """
     scale = host.sqrt(spectrum.weights)
-    us, ss, vs = ([_own(x[j], j, spectrum) for j in range(spectrum.count)] for x in (U, S, V))
+    us, ss, vs = ([own_face(x[j], j, spectrum) for j in range(spectrum.count)] for x in (U, S, V))
     ss = [s * float(c) for s, c in zip(ss, scale, strict=True)]
-    u, v, s = (BlockMatrix.of_blocks(b, spectrum) for b in (us, [arrays.conj(b) for b in vs], ss))
+    u, v, s = (BlockMatrix.of_blocks(blocks, spectrum) for blocks in (us, vs, ss))
     # one axis for the columns of a basis and the side of the core that meets them
     s.axes = (u.axes[1], v.axes[1])
     return TubalSVD.trusted(Tree.matrix(), (u, v, s), orthonormal=orthonormal)
@@ -306,9 +306,9 @@ def from_faces(
 
 def own_faces(a: TubalTensor) -> list[Array]:
     """The faces of a tubal tensor one by one, real where they are."""
-    return [_own(a.faces[j, ...], j, a.spectrum) for j in range(a.spectrum.count)]
+    return [own_face(a.faces[j, ...], j, a.spectrum) for j in range(a.spectrum.count)]
 
 
-def _own(block: Array, j: int, spectrum: Spectrum) -> Array:
+def own_face(block: Array, j: int, spectrum: Spectrum) -> Array:
     """A face in the kind it has: real, where the spectrum says so."""
     return arrays.real_part(block) if spectrum.halved and j < spectrum.real_faces else block

@@ -12,7 +12,7 @@ from tensorflowlr.tensors import construct
 from tensorflowlr.truncation import Truncation
 from tensorflowlr.tubal import facewise
 from tensorflowlr.tubal.facewise import Stacks, checked_executor
-from tensorflowlr.tubal.low_rank import TubalSVD, from_faces
+from tensorflowlr.tubal.low_rank import TubalSVD, from_faces, own_face
 from tensorflowlr.tubal.ranks import face_ranks
 from tensorflowlr.tubal.tensor import TubalTensor, as_tubal
 
@@ -92,18 +92,23 @@ def t_svd(
     limits = None if multirank is None else _checked_multirank(multirank, a)
     if limits is not None:
         rule = Truncation(max_rank=max(*limits, 1))
-    u, s, v = _factors(a, rule, method, executor, generator)
-    values = to_numpy(s)
-    scale = host.sqrt(a.spectrum.weights)
+    made = _factors(a, rule, method, executor, generator)
     if limits is None:
-        round_off = arrays.epsilon(a.faces) * values.size**0.5
-        limits, _ = face_ranks(list(values * scale[:, None]), rule, round_off)
-    xp = namespace(s)
-    cores = [
-        (u[j, :, :r], xp.astype(s[j, :r], u.dtype)[:, None] * arrays.eye(r, r, u), v[j, :, :r])
-        for j, r in enumerate(limits)
-    ]
-    return from_faces(*zip(*cores, strict=True), a.spectrum, orthonormal=True)
+        values = [to_numpy(s) * float(c) for (_, s, _), c in zip(
+            made, host.sqrt(a.spectrum.weights), strict=True)]
+        round_off = arrays.epsilon(a.faces) * sum(len(v) for v in values) ** 0.5
+        limits, _ = face_ranks(values, rule, round_off)
+    us, ss, vs = [], [], []
+    for (u, s, vh), r in zip(made, limits, strict=True):
+        us.append(_columns(u, r))
+        vs.append(_columns(vh.mT, r))
+        ss.append(namespace(s).astype(s[:r], u.dtype)[:, None] * arrays.eye(r, r, u))
+    return from_faces(us, ss, vs, a.spectrum, orthonormal=True)
+
+
+def _columns(basis: Array, count: int) -> Array:
+    """The leading columns, without the memory of the others."""
+    return basis if count == basis.shape[1] else arrays.contiguous(basis[:, :count])
 
 
 def _checked_multirank(multirank: Any, a: TubalTensor) -> list[int]:
@@ -123,8 +128,8 @@ def _checked_multirank(multirank: Any, a: TubalTensor) -> list[int]:
 
 def _factors(
     a: TubalTensor, rule: Truncation, method: str, executor: Any, generator: Any
-) -> Stacks:
-    """U, singular values and V of all faces, as many columns as the route makes."""
+) -> list[Stacks]:
+    """U, singular values and Vᴴ of every face, as many columns as the route makes."""
     def by(function: Callable[..., Stacks], *more: Array) -> Stacks:
         return facewise.facewise(function, a.spectrum, a.faces, *more, executor=executor)
 
@@ -132,23 +137,32 @@ def _factors(
         rule.max_rank + OVERSAMPLING <= SMALL_SHARE * min(a.shape[:2])
     )
     if method == "randomized" or (method == "auto" and small):
-        width = min((rule.max_rank or min(a.shape[:2])) + OVERSAMPLING, *a.shape[:2])
-        start = arrays.normal(generator, (1, a.shape[1], width), float, a.faces if not (
-            arrays.is_complex(a.faces)) else arrays.real_part(a.faces[:1, :1, :1]))
-        xp = namespace(a.faces)
-        stack = xp.astype(xp.concat([start] * a.spectrum.count), a.faces.dtype)
-        rank = min(rule.max_rank or width, width)
-        *made, gaps = by(lambda faces, x: randomized(faces, x, rank), stack)
-        if float(namespace(gaps).max(gaps)) <= ACCURACY:
-            return tuple(made)
+        most = min(a.shape[:2])
+        rank = min(rule.max_rank or most, most)
+        xp, width = namespace(a.faces), min(rank + OVERSAMPLING, most)
+        start = xp.astype(arrays.asarray(
+            arrays.normal(generator, (1, a.shape[1], width), float), like=a.faces), a.faces.dtype)
+        *made, gaps = by(
+            lambda faces, x: randomized(faces, x, rank),
+            xp.broadcast_to(start, (a.spectrum.count, *start.shape[1:])),
+        )
+        if float(xp.max(gaps)) <= ACCURACY:
+            return _one_by_one(a, *made)
         if method == "randomized":
             raise RuntimeError(
                 f"method 'randomized' missed its accuracy of {ACCURACY:g}: the singular values "
                 "of A decay too slowly; use 'svd'"
             )
     if method == "gram" or (method == "auto" and _wide(a, rule)):
-        return by(facewise.gram_svd)
-    return by(facewise.svd)
+        return _one_by_one(a, *by(facewise.gram_svd))
+    return facewise.svds(a.spectrum, a.faces, executor)
+
+
+def _one_by_one(a: TubalTensor, u: Array, s: Array, vh: Array) -> list[Stacks]:
+    """The factors of every face, real where the face is."""
+    pairs = ((own_face(x, j, a.spectrum) for x in (u[j, ...], s[j, ...], vh[j, ...]))
+             for j in range(a.spectrum.count))
+    return [tuple(pair) for pair in pairs]
 
 
 def _wide(a: TubalTensor, rule: Truncation) -> bool:
@@ -163,7 +177,7 @@ def randomized(faces: Array, start: Array, rank: int) -> Stacks:
 
     Returns
     -------
-    U, S, V, gap
+    U, S, Vᴴ, gap
         The gap is what of A V the leading `rank` columns of U S miss, relative to the largest
         singular value, one number per face (Halko, Martinsson, Tropp, SIAM Rev. 53 (2011)).
     """
@@ -176,13 +190,12 @@ def randomized(faces: Array, start: Array, rank: int) -> Stacks:
         if done % 2:
             continue
         w, s, vh = arrays.svd(adjoint(q) @ faces)
-        u, v = q @ w, adjoint(vh)
-        lead = v[:, :, :rank]
+        u, lead = q @ w, adjoint(vh[:, :rank, :])
         rest = faces @ lead - u[:, :, :rank] * xp.astype(s, u.dtype)[:, None, :rank]
         largest = xp.max(s)
         if not float(largest) > 0.0:
-            return u, s, v, s[:, :1]
+            return u, s, vh, s[:, :1]
         gap = xp.linalg.vector_norm(rest, axis=(-2, -1)) / largest
         if float(xp.max(gap)) <= ACCURACY:
             break
-    return u, s, v, gap[:, None]
+    return u, s, vh, gap[:, None]
