@@ -48,7 +48,7 @@ def band(panel, t: Array, values: Array, label: str, colour: str) -> None:
 
 
 def phases(output: Path, verdicts: Verdicts, problems: int) -> None:
-    """n = 10, k = 4, r = 2, R = 100, m = 254, α = 1e-7, 10 000 iterations."""
+    """N = 10, k = 4, r = 2, R = 100, m = 254, α = 1e-7, 10 000 iterations."""
     A, X = problem(2, 1.2, symmetric=False, problems=problems, seed=10)
     trace = sensing.gradient_descent(
         A, X, [start(100, 1e-7, problems, 12)], rank=2, rate=RATE, iterations=10_000, every=50
@@ -78,7 +78,7 @@ def phases(output: Path, verdicts: Verdicts, problems: int) -> None:
 
 
 def width(output: Path, verdicts: Verdicts, problems: int) -> None:
-    """r = 3, m = 285, G + Gᵀ, R from 10 to 400, 4000 iterations."""
+    """R = 3, m = 285, G + Gᵀ, R from 10 to 400, 4000 iterations."""
     A, X = problem(3, 0.9, symmetric=True, problems=problems, seed=20)
     trace = sensing.gradient_descent(
         A, X, [start(R, 1e-7, problems, 22) for R in WIDTHS], rank=3, rate=RATE,

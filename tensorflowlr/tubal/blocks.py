@@ -23,6 +23,7 @@ class Axis(int):
     blocks: int
 
     def __new__(cls, owner: Array, blocks: int) -> Self:
+        """The axis whose indices belong to the blocks that `owner` names."""
         made = super().__new__(cls, len(owner))
         made.owner, made.blocks = owner, blocks
         return made

@@ -72,7 +72,7 @@ class TubalField(FactoredField):
         )
         return super().prepare(Y.to_complex() if complex_too else Y, t)
 
-    def homogeneous(self, Y: TubalSVD) -> TubalSVD:
+    def homogeneous(self, Y: Any) -> Any:
         """The field without its source."""
         u, v, s = Y.cores
         total = None
@@ -81,7 +81,7 @@ class TubalField(FactoredField):
             total = made if total is None else total + made
         return Y * 0.0 if total is None else total
 
-    def _value(self, t: float, Y: TubalSVD) -> TubalSVD:
+    def _value(self, t: float, Y: Any) -> TubalSVD:
         value = self.homogeneous(Y)
         if self.source is None:
             return value
@@ -186,7 +186,7 @@ def _checked_term(i: int, term: Any, transform: Any) -> Term:
     scale = algebra.checked_scalar(factor, f"terms[{i}][0]")
     if scale is None:
         raise TypeError(f"terms[{i}][0] must be a number, not {shown(factor)}")
-    sides: list[TubalTensor | None] = []
+    sides: list[Any] = []
     for j, x in enumerate((left, right), 1):
         if x is not None and not isinstance(x, TubalTensor):
             try:
@@ -196,7 +196,7 @@ def _checked_term(i: int, term: Any, transform: Any) -> Term:
         if x is not None and x.shape[0] != x.shape[1]:
             raise ValueError(f"terms[{i}][{j}] must have square faces, not {x.shape[:2]}")
         sides.append(x)
-    return scale, *sides
+    return scale, sides[0], sides[1]
 
 
 class _Environment(CallableEnvironment):

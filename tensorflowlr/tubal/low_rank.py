@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, host, namespace
@@ -238,7 +238,7 @@ class TubalSVD(LowRankMatrix):
         u, s, v = (x.to_complex() for x in (self.U, self.S, self.V))
         return from_faces(u.faces, s.faces, arrays.conj(v.faces), u.spectrum).round(Truncation())
 
-    def astype(self, dtype: Any) -> TubalSVD:  # type: ignore[override]
+    def astype(self, dtype: Any) -> TubalSVD:
         """Another precision; complex of real data keeps all faces."""
         name = arrays.floating_name(dtype)
         complex_data = "complex" in name
@@ -252,11 +252,12 @@ class TubalSVD(LowRankMatrix):
         xp = namespace(made._cores[-1])
         return made._like([xp.astype(c, name) for c in made._cores], made._orthonormal)
 
-    def conj(self) -> TubalSVD:  # type: ignore[override]
+    def conj(self) -> TubalSVD:
         """The complex conjugate of the tensor."""
         if self.spectrum.real:
             return self
-        return TubalSVD.from_dense(arrays.conj(self.to_dense()), transform=given_transform(self.spectrum))
+        return TubalSVD.from_dense(
+            arrays.conj(self.to_dense()), transform=given_transform(self.spectrum))
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, TreeTensor):

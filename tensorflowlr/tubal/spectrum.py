@@ -86,7 +86,7 @@ class Spectrum:
         return spectrum_of(self.tube, given, real)
 
     def _scale(self) -> float | None:
-        """c where every M Mᴴ is a multiple of the identity, c their product; else None."""
+        """The product of all c with M Mᴴ = c I; None where a matrix has none."""
         if self.name == "fft":
             return float(math.prod(self.tube))
         scale = 1.0
