@@ -18,8 +18,8 @@ class CommonRank(Truncation):
     """A truncation that keeps one rank for all faces: the tubal rank.
 
     The tolerance is that of `Truncation`, for the whole tensor. A `Truncation` itself lets
-    every face have its own rank (the multirank, by total energy over all faces), which is
-    the cheapest for its error. In either, `max_rank` limits the rank of every face.
+    every face have its own rank (the multirank, by total energy over all faces), which
+    keeps the fewest singular triples. In either, `max_rank` limits the rank of every face.
 
     Examples
     --------

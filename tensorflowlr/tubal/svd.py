@@ -43,7 +43,7 @@ def t_svd(
         Array of shape (m, n, k, …), `TubalTensor` or `TubalSVD`.
     rule
         A `Truncation` keeps what its tolerance asks for of the singular values of all faces
-        together (t-SVD II, the best for its storage) and at most `max_rank` of each face:
+        together (as t-SVD II, the fewest triples kept) and at most `max_rank` of each face:
         ``Truncation(max_rank=r)`` is the best approximation of tubal rank r. `CommonRank`
         keeps one rank for all faces. By default only round-off is dropped.
     multirank
