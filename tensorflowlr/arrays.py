@@ -336,6 +336,49 @@ def eigh(matrix: Array) -> tuple[Array, Array]:
     return namespace(matrix).linalg.eigh(matrix)
 
 
+def fft(array: Array, axis: int, *, real: bool = False) -> Array:
+    """The discrete Fourier transform along an axis; of real data half of it, if `real`."""
+    transform = namespace(array).fft
+    if real:
+        return transform.rfft(array, axis=axis)
+    xp = namespace(array)
+    if not is_complex(array):
+        array = xp.astype(array, complex_dtype(array))
+    return transform.fft(array, axis=axis)
+
+
+def ifft(array: Array, axis: int, *, size: int | None = None) -> Array:
+    """The inverse of `fft`; with the `size` of the axis, that of its real half."""
+    transform = namespace(array).fft
+    if size is None:
+        return transform.ifft(array, axis=axis)
+    return transform.irfft(array, n=size, axis=axis)
+
+
+def complex_dtype(array: Array) -> Any:
+    """The complex dtype of the array's precision."""
+    return dtype_like("complex64" if epsilon(array) > 1e-10 else "complex128", array)
+
+
+def real_part(array: Array) -> Array:
+    """The real part; a real array is returned as it is."""
+    return namespace(array).real(array) if is_complex(array) else array
+
+
+def cosine_matrix(size: int) -> np.ndarray:
+    """The orthogonal discrete cosine transform (type II) as a matrix."""
+    import scipy.fft
+
+    return scipy.fft.dct(np.eye(size), axis=0, norm="ortho")
+
+
+def one_blas_thread() -> Any:
+    """A context in which NumPy's linear algebra keeps to one thread."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)
+
+
 def expm(matrix: Array) -> Array:
     """Matrix exponential by SciPy on the host; for the small matrices of single nodes."""
     import scipy.linalg

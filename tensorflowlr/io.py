@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib
 import importlib.metadata
 import json
 import os
@@ -32,6 +33,8 @@ FORMAT = "tensorflowlr solution 2"
 # HDF5 leaves this many bytes at the start of the file to its user
 HEAD = 512
 KINDS = {kind.__name__: kind for kind in (TreeTensor, LowRankMatrix, TuckerTensor, TensorTrain)}
+# classes whose cores are no plain arrays, and the modules that keep them
+SPECIAL = {"TubalSVD": "tensorflowlr.tubal.files"}
 # what h5py and json raise on files that are not what they should be
 DAMAGE = (
     OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError, MemoryError,
@@ -209,8 +212,17 @@ def write_tensor(group: Any, Y: TreeTensor) -> None:
     group.attrs["kind"] = type(Y).__name__
     # known to be orthonormal, or to be made so: the next step depends on it bit for bit
     group.attrs["orthonormal"] = Y.orthonormal
+    special = _special(group.attrs["kind"])
+    if special is not None:
+        special.write_cores(group, Y)
+        return
     for node, core in enumerate(Y.cores):
         group[f"cores/{node}"] = to_numpy(core)
+
+
+def _special(kind: str) -> Any:
+    """The module that keeps cores which are no plain arrays, or None."""
+    return importlib.import_module(SPECIAL[kind]) if kind in SPECIAL else None
 
 
 def read_tensor(group: Any) -> TreeTensor:
@@ -221,6 +233,10 @@ def read_tensor(group: Any) -> TreeTensor:
     ValueError
         If the group holds something else.
     """
+    special = _special(str(group.attrs.get("kind")))
+    if special is not None:
+        found: TreeTensor = special.read_cores(group)
+        return found
     try:
         tree = read_tree(group)
         cores = [group[f"cores/{node}"][()] for node in tree.nodes]

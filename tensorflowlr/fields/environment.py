@@ -131,6 +131,8 @@ def prolong(frame: Frame, node: int, centre: Array, below: Sequence[Array]) -> T
         cores[parent] = frame.outer[child]
         child = parent
     cores[-1] = cores[-1][..., 0]
-    return TreeTensor.trusted(tree, cores)
+    # block-diagonal cores, of which functions do not want to know, bring a class of their own
+    kind = getattr(cores[-1], "tensor_class", TreeTensor)
+    return kind.trusted(tree, cores)
 
 

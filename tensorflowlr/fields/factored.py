@@ -130,9 +130,10 @@ class CallableLocal:
     def __init__(self, environment: CallableEnvironment, node: int, bases: list[Array]) -> None:
         self.environment, self.node, self.bases = environment, node, bases
 
-    def linear(self, t: float) -> None:
+    def linear(self, t: float) -> Callable[[Array], Array] | None:
         """Not known to be linear."""
         del t
+        return None
 
     def __call__(self, t: float, centre: Array) -> Array:
         """The derivative of the centre at time t."""

@@ -13,7 +13,7 @@ from tensorflowlr.integrators.step import Record
 from tensorflowlr.moves.enrich import DROPPED_SHARE, range_frame, tangent_frame
 from tensorflowlr.moves.frame import Frame, complete_nodes, frame_of
 from tensorflowlr.tensors import TreeTensor
-from tensorflowlr.tensors.rounding import Discarded, truncate
+from tensorflowlr.tensors.rounding import Discarded
 from tensorflowlr.truncation import Truncation
 
 
@@ -84,5 +84,5 @@ def truncated(
 ) -> tuple[TreeTensor, Discarded]:
     """The truncated result of a step, of the class of Y, and what was dropped."""
     with record.move("truncate"):
-        kept, discarded = truncate(Y.tree, cores, rule)
+        kept, discarded = Y.truncate_cores(Y.tree, cores, rule)
     return type(Y).trusted(Y.tree, kept, orthonormal=True), discarded

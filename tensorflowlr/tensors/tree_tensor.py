@@ -10,7 +10,7 @@ from tensorflowlr import arrays
 from tensorflowlr.arrays import Array
 from tensorflowlr.checks import shown
 from tensorflowlr.tensors import algebra, construct
-from tensorflowlr.tensors.rounding import orthogonalize, truncate
+from tensorflowlr.tensors.rounding import Discarded, orthogonalize, truncate
 from tensorflowlr.trees import Tree
 from tensorflowlr.truncation import Truncation
 
@@ -260,8 +260,15 @@ class TreeTensor:
         The error is at most ``max(atol, rtol ‖Y‖)`` in total, unless `max_rank` cuts.
         """
         rule = construct.checked_rule(rule)
-        cores, _ = truncate(self._tree, self.orthogonalize()._cores, rule)
+        cores, _ = self.truncate_cores(self._tree, self.orthogonalize()._cores, rule)
         return self._like(cores, True)
+
+    @classmethod
+    def truncate_cores(
+        cls, tree: Tree, cores: Sequence[Array], rule: Truncation
+    ) -> tuple[Sequence[Array], Discarded]:
+        """Orthonormal cores of this class at lower ranks, and what was dropped."""
+        return truncate(tree, cores, rule)
 
     def conj(self) -> Self:
         """The complex conjugate."""
