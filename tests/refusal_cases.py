@@ -170,6 +170,7 @@ INSIDE = {
     "check_tree": "is the check itself",
     "stored": "objects are stored by the library",
     "clip": "ranks are clipped by truncations",
+    "truncate_cores": "rounding and methods have checked the rule",
     "probe": "checkpoints ask fields",
 }
 # doors all the same, by these names
