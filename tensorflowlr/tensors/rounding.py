@@ -122,7 +122,8 @@ def edge_bases(
     # squares are in units of the norm, so that they neither vanish nor overflow
     unit = total or 1.0
     budget = ((1.0 - CARRIED_SHARE) * tolerance / unit) ** 2
-    left = tree.rounding_edges
+    held = sum(rule.holds(node, cores[node].shape[-1]) for node in tree.edges)
+    left = max(tree.rounding_edges - held, 1)
     found: list[EdgeBasis | None] = [None] * len(cores)
     dropped, capped = 0.0, False
 
