@@ -171,6 +171,8 @@ INSIDE = {
     "stored": "objects are stored by the library",
     "clip": "ranks are clipped by truncations",
     "truncate_cores": "rounding and methods have checked the rule",
+    "limits": "edges are asked for by truncations",
+    "holds": "edges are asked for by truncations",
     "probe": "checkpoints ask fields",
 }
 # doors all the same, by these names
