@@ -178,10 +178,9 @@ def _made(setting: Setting, dense: Module) -> tuple[Module, torch.optim.Optimize
 
 def factorised(dense: Module, rank: Any) -> Module:
     """The network with low-rank layers between its ends; `rank` is a share or by layer."""
-    for name in layers_of(dense):
-        given = tuple(rank[name]) if isinstance(rank, Mapping) else rank
-        dense = nn.factorize(dense, rank=given, include=[name])
-    return dense
+    names = layers_of(dense)
+    given = {name: tuple(r) for name, r in rank.items()} if isinstance(rank, Mapping) else rank
+    return nn.factorize(dense, rank=given, include=names)
 
 
 def low_rank_layers(model: Module) -> dict[str, Any]:
