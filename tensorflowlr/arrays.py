@@ -270,6 +270,9 @@ def triangle(matrix: Array) -> Array:
     """R of the thin QR alone."""
     if type(matrix) is np.ndarray and matrix.ndim == 2 and min(matrix.shape):
         return _packed_qr(matrix)[2]
+    if type(matrix) is not np.ndarray and array_api_compat.is_torch_array(matrix):
+        # Q is half the work
+        return namespace(matrix).linalg.qr(matrix, mode="r")[1]
     return qr(matrix)[1]
 
 
