@@ -72,6 +72,8 @@ class Training:
         Of the learning rate, stepped once per epoch.
     measure
         More numbers for the row of an epoch.
+    begin
+        Called with the number of the epoch that begins, also where a training goes on.
     settings
         Kept in the checkpoint; a training only goes on from one with the same settings.
     """
@@ -84,6 +86,7 @@ class Training:
     seed: int = 0
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None
     measure: Measure | None = None
+    begin: Callable[[int], None] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     history: History = field(default_factory=History)
     epoch: int = 0
@@ -97,6 +100,8 @@ class Training:
         self.before = self.generator.get_state()
         self.order = torch.randperm(len(self.images.train_images), generator=self.generator)
         self.done = 0
+        if self.begin is not None:
+            self.begin(self.epoch)
 
     @property
     def batches(self) -> int:
@@ -224,8 +229,9 @@ class Training:
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
         self.generator.set_state(state["generator"])
+        self.epoch = state["epoch"]
         self._start_epoch()
-        self.epoch, self.done = state["epoch"], state["done"]
+        self.done = state["done"]
         self.history = History(**state["history"])
 
 

@@ -39,6 +39,8 @@ class Setting:
     share, ranks
         The ranks at the start: a share of the full ones (an integer is the rank itself), or by
         layer.
+    adapting
+        For how many epochs the ranks adapt; then they are held. None for all.
     condition
         The largest condition number of a layer's core, at a rank that is kept, or None.
     decades
@@ -51,6 +53,7 @@ class Setting:
     rtol: float | None = None
     share: float | int = 0.5
     ranks: Any = None
+    adapting: int | None = None
     condition: float | None = None
     decades: float | None = None
     learning_rate: float = 0.05
@@ -62,7 +65,7 @@ class Setting:
 
     def with_ranks(self, method: str, ranks: Ranks) -> Setting:
         """The same at given ranks that are kept."""
-        return replace(self, method=method, rtol=None,
+        return replace(self, method=method, rtol=None, adapting=None,
                        ranks={name: list(r) for name, r in ranks.items()})
 
     @property
@@ -149,8 +152,13 @@ def prepare(setting: Setting, images: Images) -> Training:
             row["condition"] = max(condition_numbers(model).values())
         return row
 
+    def begin(epoch: int) -> None:
+        if setting.adapting is not None and epoch >= setting.adapting:
+            optimiser.truncation = None  # type: ignore[attr-defined]
+
     return Training(model, optimiser, images, setting.epochs, setting.batch, setting.seed,
-                    scheduler, None if setting.method == "dense" else measure, asdict(setting))
+                    scheduler, None if setting.method == "dense" else measure, begin,
+                    asdict(setting))
 
 
 def _made(setting: Setting, dense: Module) -> tuple[Module, torch.optim.Optimizer]:

@@ -138,7 +138,7 @@ def lines(folder):
 
 def test_lenet_in_miniature(few, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(lenet_mnist, "plan", lambda count, full: lenet_mnist.Plan(
-        2, (0,), (0.1, 0.3), 0.3, 1.0))
+        2, 1, (0,), (0.1, 0.3), 0.3, 1.0))
     lenet_mnist.run(tmp_path, data=few)
     text = capsys.readouterr().out
     assert "256 images for training" in text and "--data" not in text
@@ -166,12 +166,12 @@ def test_verdicts_of_lenet_follow_the_numbers(few):
     one = training_methods.solve(Setting(epochs=1), few)
     good = replace(one, compression=95.0)
     verdicts = report.Verdicts()
-    lenet_mnist.judge(verdicts, lenet_mnist.Plan(1, (0,), (0.1,), 0.1, 0.5), [one], {
+    lenet_mnist.judge(verdicts, lenet_mnist.Plan(1, 1, (0,), (0.1,), 0.1, 0.5), [one], {
         name: [good] for name in (*INTEGRATORS, "vanilla")})
     assert verdicts.failed == 0
     worse = copy.deepcopy(good)
     worse.history.epochs[-1]["accuracy"] -= 1.0
-    lenet_mnist.judge(verdicts, lenet_mnist.Plan(1, (0,), (0.1,), 0.1, 0.5), [one], {
+    lenet_mnist.judge(verdicts, lenet_mnist.Plan(1, 1, (0,), (0.1,), 0.1, 0.5), [one], {
         "augmented": [worse], "parallel": [one], "vanilla": [good]})
     # too far below, too little saved, below the plain factors
     assert verdicts.failed == 3
