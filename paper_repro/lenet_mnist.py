@@ -61,7 +61,7 @@ def plan(count: int, full: bool) -> Plan:
         tolerances = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4) if full else (0.1, 0.2, 0.3)
         return Plan(20, 4, seeds, tolerances, 0.3, 1.0)
     tolerances = (0.05, 0.1, 0.15, 0.2, 0.3) if full else (0.1,)
-    return Plan(20 if full else 10, 2, seeds, tolerances, 0.1, 0.5)
+    return Plan(20 if full else 5, 2, seeds, tolerances, 0.1, 0.5)
 
 
 def run(output: Path, full: bool = False, data: Path | None = None) -> int:

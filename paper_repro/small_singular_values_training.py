@@ -22,6 +22,7 @@ TITLE = "Small singular values at the start of a training (NeurIPS 2022, NeurIPS
 
 METHODS = ("vanilla", "augmented", "parallel")
 SHARE = 0.25
+RATE = 0.02
 # from this many images on, a set counts as large
 LARGE = 5000
 
@@ -69,7 +70,8 @@ def run(output: Path, full: bool = False, data: Path | None = None) -> int:
 def train(output: Path, todo: Plan, data: Path | None) -> Runs:
     """Every method from every start, at ranks that are kept."""
     settings = [
-        Setting(method=method, share=SHARE, decades=decades, epochs=todo.epochs, seed=seed)
+        Setting(method=method, share=SHARE, decades=decades, epochs=todo.epochs, seed=seed,
+                learning_rate=RATE)
         for method in METHODS for decades in todo.decades for seed in todo.seeds
     ]
     made = iter(solve_all(settings, data, output, "trainings"))

@@ -127,7 +127,11 @@ class Training:
 
         self.model.train()
         start = time.process_time()
-        loss = float(self.optimiser.step(closure))  # type: ignore[arg-type]
+        try:
+            loss = float(self.optimiser.step(closure))  # type: ignore[arg-type]
+        except (FloatingPointError, torch.linalg.LinAlgError):
+            # weights that are not finite have no factors
+            loss = math.nan
         self.history.seconds += time.process_time() - start
         self.history.losses.append(loss)
         self.history.diverged = not math.isfinite(loss)
@@ -142,7 +146,8 @@ class Training:
             "accuracy": accuracy(self.model, self.images.test_images, self.images.test_labels),
             "loss": sum(losses) / len(losses),
         }
-        self.history.epochs.append(row | (self.measure(self.model) if self.measure else {}))
+        measured = None if self.history.diverged else self.measure
+        self.history.epochs.append(row | (measured(self.model) if measured else {}))
         if self.scheduler is not None:
             self.scheduler.step()
         self.epoch += 1
