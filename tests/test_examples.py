@@ -117,5 +117,5 @@ def test_compress_function(tmp_path):
 
 def test_train_digits(tmp_path):
     pytest.importorskip("torch")
-    # a nearest neighbour in pixels, without any training, gets 98 %
+    # a nearest neighbour in pixels gets 99.2 %, chance 10 %
     assert example("train_digits", tmp_path)[1] > 96.0
