@@ -170,6 +170,8 @@ INSIDE = {
     "check_tree": "is the check itself",
     "stored": "objects are stored by the library",
     "clip": "ranks are clipped by truncations",
+    "limits": "edges are asked for by truncations",
+    "holds": "edges are asked for by truncations",
     "probe": "checkpoints ask fields",
 }
 # what the library makes and users read

@@ -191,7 +191,7 @@ def _selector(given: Any, what: str) -> tuple[Selector, list[str]]:
     entries = list(entries)
     for entry in entries:
         if not (isinstance(entry, str) or callable(entry)):
-            raise TypeError(f"{what} must be names, types or a function, not {shown(entry)}")
+            raise TypeError(f"{what} must be names, types or a function, not {shown(given)}")
 
     def selects(name: str, layer: Model) -> bool:
         return any(

@@ -152,4 +152,4 @@ def _carried(
     if core is not old:
         # the wide core has taken up what the leaves' moments hold
         moments = [*[None] * (len(moments) - 1), moments[-1]]
-    return transport.seen(transport.tangent(core, moments), new)
+    return transport.seen(moments, core, new)

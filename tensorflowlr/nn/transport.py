@@ -10,11 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tensorflowlr.arrays import Array, adjoint, eye, fold, multiply, namespace, unfold
-from tensorflowlr.fields.environment import restrict
-from tensorflowlr.moves.assemble import assemble
+from tensorflowlr.arrays import Array, adjoint, fold, multiply, namespace, unfold
 from tensorflowlr.moves.frame import Frame
-from tensorflowlr.tensors import TreeTensor
 
 # a moment per mode, None where there is none, and the core's at last
 Moments = Sequence[Array | None]
@@ -25,30 +22,46 @@ def same(old: Frame, new: Frame) -> bool:
     return all(a is b for a, b in zip(old.basis, new.basis, strict=True))
 
 
-def tangent(frame: Frame, moments: Moments) -> TreeTensor:
-    """The tensor that first moments stand for."""
-    root = frame.tree.root
-    bases = list(frame.basis)
-    coefficients: list[Array] = [None] * len(bases)
-    for leaf in frame.growing:
-        moment, basis = moments[leaf], bases[leaf]
+def seen(moments: Moments, old: Frame, new: Frame) -> list[Array | None]:
+    """First moments in the new frame.
+
+    The tensor is Σ over no or one leaf in directions outside its basis: the core's moment in
+    all old bases, and at each leaf its surroundings times what of its moment is outside.
+    """
+    turns = _overlaps(old, new)
+    outside: dict[int, Array] = {}
+    for leaf in old.growing:
+        moment, basis = moments[leaf], old.basis[leaf]
         if moment is not None:
-            outside = moment - basis @ (adjoint(basis) @ moment)
-            bases[leaf] = namespace(basis).concat([basis, outside], axis=1)
-            coefficients[leaf] = eye(moment.shape[1], moment.shape[1], moment)
-    core = moments[-1]
-    assert core is not None
-    core = assemble(frame, root, core[..., None], bases, coefficients)
-    return TreeTensor.trusted(frame.tree, (*bases[:-1], core[..., 0]))
+            outside[leaf] = moment - basis @ (adjoint(basis) @ moment)
+    entered = {leaf: adjoint(new.basis[leaf]) @ part for leaf, part in outside.items()}
 
+    def beside(tensor: Array, skip: int, other: int = -1) -> Array:
+        """All axes turned but two, the second by what came from outside."""
+        for axis in new.tree.edges:
+            turn = entered[axis] if axis == other else turns.get(axis)
+            if axis != skip and turn is not None:
+                tensor = multiply(tensor, turn, axis)
+        return tensor
 
-def seen(Z: TreeTensor, frame: Frame) -> list[Array | None]:
-    """First moments in a frame: a tensor projected on it."""
-    found: list[Array | None] = [None] * len(frame.basis)
-    for node in (*frame.growing, frame.tree.root):
-        found[node] = restrict(frame, node, Z, frame.basis)
-    root: Array = found[-1]
-    return [*found[:-1], root[..., 0]]
+    def inside(skip: int) -> Array:
+        """The part in the old basis of one leaf, whose axis is left as it is."""
+        total = beside(moments[-1], skip)
+        for leaf in outside:
+            if leaf != skip:
+                total = total + beside(old.outer[leaf][..., 0], skip, leaf)
+        return total
+
+    found: list[Array | None] = [None] * len(new.basis)
+    for leaf in new.growing:
+        total = inside(leaf)
+        surroundings = unfold(new.outer[leaf][..., 0], leaf)
+        found[leaf] = old.basis[leaf] @ (unfold(total, leaf).mT @ surroundings)
+        if leaf in outside:
+            part = unfold(beside(old.outer[leaf][..., 0], leaf), leaf)
+            found[leaf] = found[leaf] + outside[leaf] @ (part.mT @ surroundings)
+    found[-1] = inside(-1)
+    return found
 
 
 def spread(moments: Moments, old: Frame, core: Frame, new: Frame) -> list[Array | None]:

@@ -122,7 +122,8 @@ def edge_bases(
     # squares are in units of the norm, so that they neither vanish nor overflow
     unit = total or 1.0
     budget = ((1.0 - CARRIED_SHARE) * tolerance / unit) ** 2
-    left = tree.rounding_edges
+    held = sum(rule.holds(node, cores[node].shape[-1]) for node in tree.edges)
+    left = max(tree.rounding_edges - held, 1)
     found: list[EdgeBasis | None] = [None] * len(cores)
     dropped, capped = 0.0, False
 
@@ -197,8 +198,9 @@ def truncate(
     for node in tree.nodes:
         core = result[node]
         edge = bases[node]
-        # turning a complete basis of which nothing is cut would only cost round-off
-        whole = edge is not None and tree.is_leaf(node) and edge.rank >= core.shape[0]
+        # whoever sets limits per edge keeps complete bases of which nothing is cut as they are
+        whole = rule.edge_ranks is not None and edge is not None and (
+            tree.is_leaf(node) and edge.rank >= core.shape[0])
         kept_basis = None if edge is None or whole else edge.basis[:, : edge.rank]
         if kept_basis is not None:
             core = multiply(core, kept_basis.mT, core.ndim - 1)
