@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import inspect
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -149,21 +150,48 @@ def _cpu_seconds() -> float:
     return sum(os.times()[:4])
 
 
-def spread(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """The results of independent jobs, in order, over as many processes as there are cores."""
+def spread(
+    function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], progress: str | None = None
+) -> list[Any]:
+    """The results of independent jobs, in order, over as many processes as there are cores.
+
+    `progress` names a bar that counts the jobs done.
+    """
+    from tqdm.auto import tqdm
+
     workers = min(os.cpu_count() or 1, len(jobs))
-    if workers < 2:
-        return [function(*job) for job in jobs]
-    with concurrent.futures.ProcessPoolExecutor(workers) as pool:
-        return list(pool.map(function, *zip(*jobs, strict=True)))
+    with tqdm(total=len(jobs), desc=progress, unit="run", disable=progress is None) as bar:
+        if workers < 2:
+            return [_counted(bar, function(*job)) for job in jobs]
+        with concurrent.futures.ProcessPoolExecutor(workers) as pool:
+            try:
+                made = pool.map(function, *zip(*jobs, strict=True))
+                return [_counted(bar, result) for result in made]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+def _counted(bar: Any, result: Any) -> Any:
+    bar.update(1)
+    return result
 
 
 def main(title: str, run: Callable[..., int]) -> int:
-    """The command line of a reproduction."""
+    """The command line of a reproduction; with ``--data`` where `run` takes data."""
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--output", type=Path, required=True, help="folder for tables, figures")
     parser.add_argument("--full", action="store_true", help="also the longer runs")
+    taken = "data" in inspect.signature(run).parameters
+    if taken:
+        parser.add_argument("--data", type=Path, help="images: a folder or file; see the README")
     options = parser.parse_args()
-    # what the command line does too: more threads only slow small tensors down
-    with limited_blas_threads(1):
-        return run(options.output, full=options.full)
+    given = {"data": options.data} if taken else {}
+    try:
+        # what the command line does too: more threads only slow small tensors down
+        with limited_blas_threads(1):
+            return run(options.output, full=options.full, **given)
+    except (OSError, ValueError) as error:
+        if not taken:
+            raise
+        parser.error(str(error))

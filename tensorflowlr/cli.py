@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import json
 import os
 import signal
@@ -175,6 +176,9 @@ def reproduce(
     listing: Annotated[bool, typer.Option("--list", help="Say which there are.")] = False,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("output"),
     full: Annotated[bool, typer.Option("--full", help="Also the longer runs.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Images to train on, where an experiment trains.")
+    ] = None,
 ) -> None:
     """Run published experiments again; the exit code is 1 where a verdict fails."""
     with _plain_errors():
@@ -206,8 +210,18 @@ def reproduce(
                 module = load(folder, key)
             except ImportError as error:
                 _stop(f"{key}: {error}", FAILED)
-            if module.run(place, full=full):
-                failed.append(key)
+            given = {}
+            if data is not None and "data" in inspect.signature(module.run).parameters:
+                given["data"] = data
+            elif data is not None and not everything:
+                _stop(f"{key}: takes no --data", BAD_INPUT)
+            try:
+                if module.run(place, full=full, **given):
+                    failed.append(key)
+            except (OSError, ValueError) as error:
+                if not given:
+                    raise
+                _stop(f"{key}: {error}", BAD_INPUT)
             typer.echo(f"{key}: results are in {place}")
         if failed:
             _stop(f"verdicts failed in {', '.join(failed)}", FAILED)

@@ -233,6 +233,23 @@ def test_reproduce_refuses_in_one_line(experiments, arguments, code, message):
     assert message in one_line(result.stderr)
 
 
+def test_reproduce_hands_data_to_those_that_train(experiments, tmp_path):
+    (experiments / "trains.py").write_text(
+        "TITLE = 'Trains'\ndef run(output, full=False, data=None):\n"
+        "    if data is None or data.name != 'x.npz': raise ValueError(f'{data}: no images')\n"
+        "    return 0"
+    )
+    assert call("reproduce", "trains", "--data", "x.npz").exit_code == 0
+    result = call("reproduce", "trains", "--data", "y.npz")
+    assert result.exit_code == 2 and "trains: y.npz: no images" in one_line(
+        result.stderr)
+    result = call("reproduce", "sound", "--data", "x.npz")
+    assert result.exit_code == 2 and "sound: takes no --data" in one_line(result.stderr)
+    (experiments / "unmet.py").unlink()
+    (experiments / "unsound.py").unlink()
+    assert call("reproduce", "--all", "--data", "x.npz").exit_code == 0
+
+
 def test_no_experiments_at_all(experiments):
     for path in experiments.glob("*.py"):
         path.unlink()
