@@ -57,6 +57,18 @@ def test_programs_in_the_pages_are_python(page):
             compile(block.replace("…", "**{}"), str(page), "exec")
 
 
+def test_the_other_lines_of_the_start_page_run(capsys):
+    text = (DOCS.parent / "README.md").read_text()
+    _, algebra, training = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    exec(compile(algebra, "README.md", "exec"), {})
+    rank, error = capsys.readouterr().out.split()[:2]
+    assert rank == "30" and float(error) < 1e-12
+    pytest.importorskip("torch")
+    found: dict = {}
+    exec(compile(training, "README.md", "exec"), found)
+    assert type(found["model"][2]).__name__ == "TuckerConv2d"
+
+
 def test_the_lines_of_the_start_page_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for page in (DOCS / "index.md", DOCS.parent / "README.md"):
