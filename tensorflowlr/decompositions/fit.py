@@ -99,13 +99,19 @@ def corrected(M: Flattening, A: Array, w: Array, order: int) -> tuple[Array, flo
     where the residual is small.
     """
     left = (order + 1) // 2
-    rows, columns = powers(A, left), powers(A, order - left)
+    gram = (adjoint(A) @ A) ** order
+    return corrected_terms(M, powers(A, left), powers(A, order - left), gram, w)
+
+
+def corrected_terms(
+    M: Flattening, rows: Array, columns: Array, gram: Array, w: Array
+) -> tuple[Array, float]:
+    """The same for terms rows_i columns_iᵀ of any kind, whose Gram matrix is known."""
     total = M.norm()
     before = M.remainder(rows, w, columns) / total
     if before <= FLOOR:
         return w, before
     whole = M.dense()
-    gram = (adjoint(A) @ A) ** order
     if whole is not None:
         rest = (whole - (rows * w) @ columns.mT) @ conj(columns)
         better = w + _solved(gram, overlaps(rest, rows))

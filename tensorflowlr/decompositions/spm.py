@@ -106,7 +106,7 @@ def subspace_power_method(
     clock = time.process_time()
     space = extract(flat, rank=rank, tol=tol, limit=limit, rng=generator)
     extraction = time.process_time() - clock
-    with _bar(progress, space.rank) as report:
+    with bar_of(progress, space.rank) as report:
         fit = best_fit(flat, space, order, size, generator, iterations, report)
     seconds = {"extraction": extraction, **fit.found.seconds}
     clock = time.process_time()
@@ -115,7 +115,7 @@ def subspace_power_method(
         fit, steps = refined(flat, fit, order)
     weights, factors = _ordered(fit.weights, fit.factors, order)
     seconds["finish"] = fit.seconds + time.process_time() - clock
-    messages = tuple(_messages(fit, order, limit, tol))
+    messages = tuple(messages_of(fit, order, limit, tol))
     for message in messages:
         warnings.warn(message, DecompositionWarning, stacklevel=2)
     found = fit.found
@@ -164,7 +164,7 @@ def _ordered(weights: Array, factors: Array, order: int) -> tuple[Array, Array]:
     return arrays.take(weights, first), arrays.take(factors, first, 1)
 
 
-def _messages(fit: Fit, order: int, limit: int, tol: float | None) -> Iterator[str]:
+def messages_of(fit: Fit, order: int, limit: int, tol: float | None) -> Iterator[str]:
     """What the user must know."""
     space = fit.space
     if not fit.unique:
@@ -180,7 +180,7 @@ def _messages(fit: Fit, order: int, limit: int, tol: float | None) -> Iterator[s
 
 
 @contextmanager
-def _bar(wanted: bool, total: int) -> Iterator[Callable[[int], None] | None]:
+def bar_of(wanted: bool, total: int) -> Iterator[Callable[[int], None] | None]:
     """A progress bar over components, or nothing."""
     if not wanted:
         yield None
