@@ -40,7 +40,7 @@ def sweep(V: Array, side: Side, X: Sequence[Array]) -> tuple[Array, list[Array]]
 
 
 def objective(V: Array, side: Side, X: Sequence[Array]) -> Array:
-    """f of every column, on the host."""
+    """The values f of every column, on the host."""
     return to_numpy(squares(adjoint(V) @ side.powers(X)))
 
 

@@ -164,7 +164,7 @@ def _ordered(weights: Array, factors: Array, order: int) -> tuple[Array, Array]:
     return arrays.take(weights, first), arrays.take(factors, first, 1)
 
 
-def messages_of(fit: Fit, order: int, limit: int, tol: float | None) -> Iterator[str]:
+def messages_of(fit: Any, order: int, limit: int, tol: float | None) -> Iterator[str]:
     """What the user must know."""
     space = fit.space
     if not fit.unique:
