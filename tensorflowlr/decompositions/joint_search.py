@@ -62,6 +62,7 @@ class Found:
 
 def find_products(
     space: Subspace, left: Side, right: Side, *, rng: Any, limit: int = 5000,
+    patience: int | None = None, doubtful: bool = False,
     report: Callable[[int], None] | None = None,
 ) -> Found:
     """Find the products of vectors that span the left subspace.
@@ -76,13 +77,18 @@ def find_products(
         A generator.
     limit
         The most sweeps of one start.
+    patience
+        How many starts may fail before the best of them is taken.
+    doubtful
+        Whether the subspace may be none of products: then the first miss ends the search.
     report
         Is told how many were found.
     """
     found, follows = Found(), set(right.groups) <= set(left.groups)
     V, U, C = space.left + 0.0, space.right, space.inverse + 0.0
     U = None if U is None else U + 0.0
-    tol, patience = (EXACT, PATIENCE_EXACT) if space.exact else (NOISY, PATIENCE_NOISY)
+    tol, usual = (EXACT, PATIENCE_EXACT) if space.exact else (NOISY, PATIENCE_NOISY)
+    patience = patience or usual
     failed, best = 0, (-1.0, 0, [])  # type: tuple[int, tuple[float, int, list[Array]]]
     while V.shape[1]:
         clock = time.process_time()
@@ -111,6 +117,8 @@ def find_products(
                 continue
             found.add(best[2], host.asarray([best[0]]), host.asarray([best[1]]))
             found.missed += 1
+            if doubtful:
+                return found
         count = len(good) or 1
         failed, best = 0, (-1.0, 0, [])
         found.seconds["power"] += time.process_time() - clock

@@ -24,7 +24,7 @@ from tensorflowlr.decompositions.groups import (
 )
 from tensorflowlr.decompositions.joint_refinement import refined_groups
 from tensorflowlr.decompositions.joint_search import Found, find_products
-from tensorflowlr.decompositions.spm import GOOD, SEARCHES, bar_of, messages_of
+from tensorflowlr.decompositions.spm import FEW, GOOD, SEARCHES, bar_of, messages_of
 from tensorflowlr.tensors import construct
 from tensorflowlr.tensors.multisets import multisets
 from tensorflowlr.tensors.partial import PartiallySymmetricCP, checked_symmetry
@@ -178,10 +178,12 @@ def _best(
 ) -> GroupFit:
     """Components whose residual is what noise explains, or the best of a few searches."""
     if space.wider is not None:
-        found = find_products(space.wider, left, right, rng=rng, limit=iterations)
-        wide = _fitted(M, space.wider, found, left, right)
-        if wide.residual <= max(GOOD, 1e-3 * space.noise):
-            return wide
+        found = find_products(space.wider, left, right, rng=rng, limit=iterations, patience=FEW,
+                              doubtful=True)
+        if not found.missed:
+            wide = _fitted(M, space.wider, found, left, right)
+            if wide.residual <= max(GOOD, 1e-3 * space.noise):
+                return wide
     best: GroupFit | None = None
     for _ in range(SEARCHES if space.exact else 1):
         found = find_products(space, left, right, rng=rng, limit=iterations, report=report)
