@@ -54,7 +54,7 @@ def main(output: Path) -> dict[str, np.ndarray]:
     peer = FastICA(whiten="unit-variance", fun="cube", max_iter=2000, tol=1e-6, random_state=0)
     scores = {"cumulants": purity(ours, mixing, sources),
               "FastICA": purity(peer.fit(x).mixing_, mixing, sources)}
-    figure = Figure(figsize=(11.0, 4.6), layout="constrained")
+    figure = Figure(figsize=(11.0, 2.6), layout="constrained")
     panels = figure.subplots(len(DIGITS), 3)
     recovered = mixed @ np.linalg.inv(ours).T
     # the sign of a source is free: pictures are bright on dark
