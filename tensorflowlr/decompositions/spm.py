@@ -134,13 +134,14 @@ def best_fit(
     """Components whose residual is what noise explains, or the best of a few searches."""
     if space.wider is not None:
         found = find_components(space.wider, order, size, rng=rng, limit=iterations,
-                                patience=FEW)
+                                patience=FEW, quick=True)
         wide = fitted(M, space.wider, found, order)
         if wide.residual <= max(GOOD, 1e-3 * space.noise):
             return wide
     best: Fit | None = None
-    for _ in range(SEARCHES if space.exact else 1):
-        found = find_components(space, order, size, rng=rng, limit=iterations, report=report)
+    for attempt in range(SEARCHES if space.exact else 1):
+        found = find_components(space, order, size, rng=rng, limit=iterations, report=report,
+                                quick=space.exact and not attempt)
         made = fitted(M, space, found, order)
         if best is None or made.residual < best.residual:
             best = made
