@@ -141,7 +141,7 @@ def multi_subspace_power_method(
         fit = replace(fit, weights=weights, factors=factors, residual=residual)
     weights, factors = _ordered(fit.weights, fit.factors, groups)
     seconds["finish"] = fit.seconds + time.process_time() - clock
-    messages = tuple(messages_of(fit, array.ndim, limit, tol))
+    messages = tuple(messages_of(fit, array.ndim, limit, flat.unit))
     for message in messages:
         warnings.warn(message, DecompositionWarning, stacklevel=2)
     found = fit.found
