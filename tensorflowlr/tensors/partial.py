@@ -82,8 +82,8 @@ class PartiallySymmetricCP:
         symmetry = checked_symmetry(self.symmetry)
         given = construct.checked_list(self.factors, "factors")
         if len(given) != len(symmetry):
-            raise ValueError(f"factors must be {len(symmetry)} matrices, one per group of "
-                             f"symmetry, not {len(given)}")
+            raise ValueError(f"factors must be one matrix per group of symmetry, "
+                             f"{len(symmetry)}, not {len(given)}")
         first = construct.checked_array(given[0], "factors[0]")
         factors = [first, *(construct.checked_array(f, f"factors[{g}]", like=first)
                             for g, f in enumerate(given[1:], 1))]
