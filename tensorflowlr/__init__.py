@@ -8,6 +8,9 @@ from tensorflowlr.decompositions import DecompositionWarning as DecompositionWar
 from tensorflowlr.decompositions import Diagnostics as Diagnostics
 from tensorflowlr.decompositions import MomentTensor as MomentTensor
 from tensorflowlr.decompositions import hooi as hooi
+from tensorflowlr.decompositions import (
+    multi_subspace_power_method as multi_subspace_power_method,
+)
 from tensorflowlr.decompositions import st_hosvd as st_hosvd
 from tensorflowlr.decompositions import subspace_power_method as subspace_power_method
 from tensorflowlr.fields import DenseField as DenseField
@@ -34,6 +37,7 @@ from tensorflowlr.moves.flows import Krylov as Krylov
 from tensorflowlr.moves.flows import RungeKutta4 as RungeKutta4
 from tensorflowlr.operators import TreeOperator as TreeOperator
 from tensorflowlr.tensors import LowRankMatrix as LowRankMatrix
+from tensorflowlr.tensors import PartiallySymmetricCP as PartiallySymmetricCP
 from tensorflowlr.tensors import SymmetricCP as SymmetricCP
 from tensorflowlr.tensors import TensorTrain as TensorTrain
 from tensorflowlr.tensors import TreeTensor as TreeTensor

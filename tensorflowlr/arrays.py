@@ -114,7 +114,8 @@ def asarray(value: Any, *, like: Array | None = None, dtype: Any = None) -> Arra
             dtype = xp.float64
         return array if dtype is None else xp.astype(array, dtype, copy=False)
     xp = namespace(like)
-    if is_array(value) and namespace(value) is xp and device(value) == device(like):
+    if type(value) is type(like) is np.ndarray or (
+            is_array(value) and namespace(value) is xp and device(value) == device(like)):
         array = value
     else:
         values = _numbers(to_numpy(value))
@@ -159,7 +160,14 @@ def to_numpy(array: Any) -> np.ndarray:
 
 def dtype_name(array: Array) -> str:
     """The dtype as NumPy spells it: ``"float64"``, ``"complex64"`` and so on."""
+    if type(array) is np.ndarray:
+        return _spelled(array.dtype)
     return str(array.dtype).rsplit(".", 1)[-1]
+
+
+@functools.cache
+def _spelled(dtype: np.dtype[Any]) -> str:
+    return str(dtype)
 
 
 def dtype_like(name: Any, like: Array) -> Any:
@@ -691,6 +699,12 @@ def take(array: Array, indices: Array, axis: int = 0) -> Array:
     xp = namespace(array)
     picked = xp.take(array, xp.reshape(indices, (-1,)), axis=axis)
     return xp.reshape(picked, (*array.shape[:axis], *indices.shape, *array.shape[axis + 1 :]))
+
+
+def single(array: Array) -> Array:
+    """The array in single precision, real or complex as it is."""
+    xp = namespace(array)
+    return xp.astype(array, xp.complex64 if is_complex(array) else xp.float32)
 
 
 def solve(matrices: Array, columns: Array) -> Array:

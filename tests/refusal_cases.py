@@ -284,7 +284,7 @@ def config_keys() -> set[str]:
 
 
 ROOMS = ("tensors", "operators", "observers", "problems", "runs", "files", "config",
-         "decompositions")
+         "decompositions", "multi_subspace")
 
 
 def table() -> list[Case]:

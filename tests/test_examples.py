@@ -12,11 +12,17 @@ from scipy.integrate import solve_ivp
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def example(name, output, *arguments):
-    """The module of an example, and what its `main` returns."""
+def loaded(name):
+    """The module of an example."""
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def example(name, output, *arguments):
+    """The module of an example, and what its `main` returns."""
+    module = loaded(name)
     found = module.main(output, *arguments)
     assert (output / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     return module, found
@@ -119,3 +125,41 @@ def test_train_digits(tmp_path):
     pytest.importorskip("torch")
     # a nearest neighbour in pixels gets 99.2 %, chance 10 %
     assert example("train_digits", tmp_path)[1] > 96.0
+
+
+def test_gaussian_mixture(tmp_path):
+    module, found = example("gaussian_mixture", tmp_path)
+    x, noise, cultivars = module.points()
+    weights, centres = found["weights"], found["centres"]
+    # the data are centred, and weights are shares
+    assert weights.sum() == pytest.approx(1.0, abs=0.02)
+    assert np.abs(weights @ centres).max() < 0.1
+    assert np.sort(weights) == pytest.approx(np.sort(np.bincount(cultivars)) / len(x), abs=0.06)
+    truth = np.array([x[cultivars == k].mean(axis=0) for k in range(3)])
+    apart = np.linalg.norm(centres[:, None, :] - truth, axis=2).min(axis=0)
+    assert (apart < 0.6).all() and found["agreement"] > 0.85
+    assert found["agreement"] >= found["EM"]
+
+
+def test_gaussian_mixture_of_moments_that_are_exact():
+    # points at three centres, without noise
+    module = loaded("gaussian_mixture")
+    centres = np.array([[1.0, 0.0, 2.0], [-1.0, 1.0, 0.0], [0.5, -2.0, 1.0]])
+    weights, found = module.mixture(np.repeat(centres, [5, 3, 2], axis=0), 0.0)
+    order = np.argsort(-weights)
+    assert weights[order] == pytest.approx([0.5, 0.3, 0.2], abs=1e-10)
+    assert found[order] == pytest.approx(centres, abs=1e-9)
+
+
+def test_blind_sources(tmp_path):
+    module, found = example("blind_sources", tmp_path)
+    assert found["cumulants"].min() > 0.999
+    assert found["cumulants"].min() > found["FastICA"].min() - 1e-3
+    # stream by stream, the recovered are the true ones
+    sources, mixing = module.pictures()
+    found = module.unmixed(module.samples(sources @ mixing.T))
+    true = (sources - sources.mean(axis=0)).reshape(-1, 4)
+    recovered = true @ (np.linalg.inv(found) @ mixing).T
+    alike = np.abs(np.corrcoef(recovered.T, true.T)[:4, 4:])
+    assert sorted(alike.argmax(axis=1)) == [0, 1, 2, 3]
+    assert (alike.max(axis=1) > 0.999).all()

@@ -6,4 +6,7 @@ from tensorflowlr.decompositions.diagnostics import DecompositionWarning as Deco
 from tensorflowlr.decompositions.diagnostics import Diagnostics as Diagnostics
 from tensorflowlr.decompositions.moments import CumulantTensor as CumulantTensor
 from tensorflowlr.decompositions.moments import MomentTensor as MomentTensor
+from tensorflowlr.decompositions.mspm import (
+    multi_subspace_power_method as multi_subspace_power_method,
+)
 from tensorflowlr.decompositions.spm import subspace_power_method as subspace_power_method

@@ -106,7 +106,7 @@ def subspace_power_method(
     clock = time.process_time()
     space = extract(flat, rank=rank, tol=tol, limit=limit, rng=generator)
     extraction = time.process_time() - clock
-    with _bar(progress, space.rank) as report:
+    with bar_of(progress, space.rank) as report:
         fit = best_fit(flat, space, order, size, generator, iterations, report)
     seconds = {"extraction": extraction, **fit.found.seconds}
     clock = time.process_time()
@@ -115,7 +115,7 @@ def subspace_power_method(
         fit, steps = refined(flat, fit, order)
     weights, factors = _ordered(fit.weights, fit.factors, order)
     seconds["finish"] = fit.seconds + time.process_time() - clock
-    messages = tuple(_messages(fit, order, limit, flat.unit))
+    messages = tuple(messages_of(fit, order, limit, flat.unit))
     for message in messages:
         warnings.warn(message, DecompositionWarning, stacklevel=2)
     found = fit.found
@@ -134,13 +134,14 @@ def best_fit(
     """Components whose residual is what noise explains, or the best of a few searches."""
     if space.wider is not None:
         found = find_components(space.wider, order, size, rng=rng, limit=iterations,
-                                patience=FEW)
+                                patience=FEW, quick=True)
         wide = fitted(M, space.wider, found, order)
         if wide.residual <= max(GOOD, 1e-3 * space.noise):
             return wide
     best: Fit | None = None
-    for _ in range(SEARCHES if space.exact else 1):
-        found = find_components(space, order, size, rng=rng, limit=iterations, report=report)
+    for attempt in range(SEARCHES if space.exact else 1):
+        found = find_components(space, order, size, rng=rng, limit=iterations, report=report,
+                                quick=space.exact and not attempt)
         made = fitted(M, space, found, order)
         if best is None or made.residual < best.residual:
             best = made
@@ -164,7 +165,7 @@ def _ordered(weights: Array, factors: Array, order: int) -> tuple[Array, Array]:
     return arrays.take(weights, first), arrays.take(factors, first, 1)
 
 
-def _messages(fit: Fit, order: int, limit: int, unit: float) -> Iterator[str]:
+def messages_of(fit: Any, order: int, limit: int, unit: float) -> Iterator[str]:
     """What the user must know."""
     space = fit.space
     if not fit.unique:
@@ -181,7 +182,7 @@ def _messages(fit: Fit, order: int, limit: int, unit: float) -> Iterator[str]:
 
 
 @contextmanager
-def _bar(wanted: bool, total: int) -> Iterator[Callable[[int], None] | None]:
+def bar_of(wanted: bool, total: int) -> Iterator[Callable[[int], None] | None]:
     """A progress bar over components, or nothing."""
     if not wanted:
         yield None

@@ -1,6 +1,7 @@
 """Tree tensors, their named shapes, arithmetic, rounding and conversion."""
 
 from tensorflowlr.tensors.conversion import from_tensorly as from_tensorly
+from tensorflowlr.tensors.partial import PartiallySymmetricCP as PartiallySymmetricCP
 from tensorflowlr.tensors.shapes import LowRankMatrix as LowRankMatrix
 from tensorflowlr.tensors.shapes import TensorTrain as TensorTrain
 from tensorflowlr.tensors.shapes import TuckerTensor as TuckerTensor
