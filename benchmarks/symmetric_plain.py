@@ -72,7 +72,7 @@ def _rank(values: Array) -> int:
 
 
 def _multisets(d: int, n: int) -> tuple[Array, Array, Array]:
-    """Flat places of sorted multi-indices, the place of each multi-index, square roots of counts."""
+    """Flat places of sorted multi-indices, where each index goes, square roots of counts."""
     strides = d ** np.arange(n - 1, -1, -1)
     kept = np.array(list(itertools.combinations_with_replacement(range(d), n))) @ strides
     every = np.sort(np.indices((d,) * n).reshape(n, -1), axis=0).T @ strides
