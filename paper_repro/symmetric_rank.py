@@ -95,7 +95,7 @@ def judge(verdicts: Verdicts, rows: Array) -> None:
                      float(rows[share <= 0.951, 3].max()), 1e-12)
     verdicts.at_least("from 0.95 of the limit to it: share of successes",
                       float(rows[(share > 0.951) & (share <= 1.0), 2].mean()), 0.5)
-    verdicts.at_most("beyond the limit: share that is not refused and right",
+    verdicts.at_most("beyond the limit: share of successes",
                      float(rows[share > 1.0, 2].max()), 0.0)
 
 
