@@ -1,140 +1,113 @@
-"""Symmetric CP of exact tensors: processor seconds beside plain NumPy, TensorLy and pyttb.
+"""Seconds of symmetric CP decompositions beside plain NumPy, TensorLy and pyttb.
 
-Every pair is timed in turn in one process with one BLAS thread, medians of several rounds, each
-with other starts. `ratio` is ours over the plain NumPy of `symmetric_plain.py`; for alternating
-least squares, seconds are those per correct answer (relative error below 1e-6): all of them over
-the number of correct ones, or a lower bound where there was none. One JSON line per case.
-
-    python benchmarks/symmetric_cp.py [--rounds 5]
+``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/symmetric_cp.py [--quick]`` prints
+processor seconds, medians over repeats taken in turns, the share of the plain time and the
+largest relative error; of alternating least squares, seconds per correct answer (error below
+1e-6) over random starts, or a bound from all seconds spent where none was correct.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import platform
+import statistics
 import sys
+import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import symmetric_plain
-import threadpoolctl
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import plain_spm
 
 import tensorflowlr as tlr
-from paper_repro.symmetric import compile_steps, factor_gap, random_tensor, tensor_gap, timed
-from paper_repro.symmetric_baselines import pyttb_als, tensorly_als
 
-threadpoolctl.threadpool_limits(1)
-
-# order, size, rank, and what ours over plain NumPy may be at most
-PLAIN = ((3, 20, 20, None), (4, 20, 20, 0.4), (4, 20, 60, None), (4, 40, 200, 0.25),
-         (4, 40, 400, 0.25), (5, 10, 40, None), (6, 11, 150, None))
-ALTERNATING = ((3, 20, 20), (4, 20, 20), (4, 20, 60))
-CORRECT, LEAST = 1e-6, 10.0
-LIMIT = 100
+CASES = ((20, 20, 9), (40, 200, 3), (40, 400, 1))
+ALS = ((20, 20, 5), (20, 60, 3))
+CORRECT = 1e-6
 
 
-def ours(T: Any, rng: Any) -> tlr.SymmetricCP:
-    """The library's answer."""
-    return tlr.subspace_power_method(T, rng=rng)
+def problem(size: int, rank: int, seed: int) -> np.ndarray:
+    """A tensor of order four with signed weights."""
+    return tlr.SymmetricCP.random(size, rank, 4, rng=seed).to_dense()
 
 
-def plain(T: Any, rng: Any) -> tlr.SymmetricCP:
-    """Plain NumPy's answer."""
-    weights, factors = symmetric_plain.decompose(T, rng)
-    return tlr.SymmetricCP(weights, factors, T.ndim)
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Processor seconds and result."""
+    clock = time.process_time()
+    made = work()
+    return time.process_time() - clock, made
 
 
-def measure(
-    solvers: dict[str, Callable[..., Any]], true: tlr.SymmetricCP, rounds: int
-) -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, list[float]]]:
-    """Seconds, errors of the tensor and of the factors of each solver, in turn."""
-    T = true.to_dense()
-    seconds: dict[str, list[float]] = {name: [] for name in solvers}
-    errors: dict[str, list[float]] = {name: [] for name in solvers}
-    gaps: dict[str, list[float]] = {name: [] for name in solvers}
-    for k in range(rounds):
-        names = list(solvers) if k % 2 else list(reversed(solvers))
-        for name in names:
-            made, spent = timed(solvers[name], T, np.random.default_rng([k, 1]))
-            seconds[name].append(spent)
-            errors[name].append(tensor_gap(made, T))
-            if isinstance(made, tlr.SymmetricCP):
-                gaps[name].append(factor_gap(made, true))
-    return seconds, errors, gaps
+def plain(T: np.ndarray, seed: int) -> tlr.SymmetricCP:
+    """The plain method's components."""
+    weights, A = plain_spm.decompose(T, np.random.default_rng(seed))
+    return tlr.SymmetricCP(weights, A, 4)
 
 
-def beside_plain(m: int, d: int, r: int, bound: float | None, rounds: int) -> dict[str, Any]:
-    """Ours and plain NumPy."""
-    true = random_tensor(m, d, r, np.random.default_rng([m, d, r]))
-    seconds, errors, gaps = measure({"ours": ours, "plain": plain}, true, rounds)
-    ratio = float(np.median(seconds["ours"]) / np.median(seconds["plain"]))
-    return {
-        "benchmark": "symmetric_cp", "case": [m, d, r],
-        "ours_s": digits(np.median(seconds["ours"])),
-        "plain_s": digits(np.median(seconds["plain"])), "ratio": digits(ratio), "bound": bound,
-        "ok": bound is None or ratio <= bound,
-        "error": digits(max(errors["ours"])), "plain_error": digits(max(errors["plain"])),
-        "factors": digits(max(gaps["ours"])), "plain_factors": digits(max(gaps["plain"])),
-    }
+def ours(T: np.ndarray, seed: int) -> tlr.SymmetricCP:
+    """The library's components."""
+    return tlr.subspace_power_method(T, rng=seed)
 
 
-def beside_alternating(m: int, d: int, r: int, rounds: int) -> dict[str, Any]:
-    """Ours, TensorLy's parafac and pyttb's cp_als, per correct answer."""
-    true = random_tensor(m, d, r, np.random.default_rng([m, d, r]))
-    solvers = {
-        "ours": ours,
-        "tensorly": lambda T, rng: tensorly_als(T, r, rng, LIMIT),
-        "pyttb": lambda T, rng: pyttb_als(T, r, rng, LIMIT),
-    }
-    seconds, errors, _ = measure(solvers, true, rounds)
-    line: dict[str, Any] = {"benchmark": "symmetric_cp_als", "case": [m, d, r]}
-    costs = {}
-    for name in solvers:
-        right = sum(e < CORRECT for e in errors[name])
-        costs[name] = sum(seconds[name]) / max(right, 1)
-        line[name] = {"s": digits(np.median(seconds[name])), "correct": f"{right} of {rounds}",
-                      "s_per_correct": digits(costs[name]), "lower_bound": right == 0,
-                      "error": digits(np.median(errors[name]))}
-    gain = min(costs["tensorly"], costs["pyttb"]) / costs["ours"]
-    return {**line, "gain": digits(gain), "bound": LEAST if m == 4 else None,
-            "ok": m != 4 or gain >= LEAST}
+def tensorly(T: np.ndarray, rank: int, seed: int) -> np.ndarray:
+    """TensorLy's `parafac` from a random start."""
+    from tensorly import cp_to_tensor
+    from tensorly.decomposition import parafac
+
+    return cp_to_tensor(parafac(T, rank, n_iter_max=100, init="random", tol=1e-12,
+                                random_state=seed))
 
 
-def digits(value: Any) -> float:
-    """Three digits."""
-    return float(f"{float(value):.3g}")
+def pyttb(T: np.ndarray, rank: int, seed: int) -> np.ndarray:
+    """The `cp_als` of pyttb from a random start."""
+    import pyttb as ttb
+
+    np.random.seed(seed)  # noqa: NPY002
+    made, _, _ = ttb.cp_als(ttb.tensor(T), rank, maxiters=100, stoptol=1e-12, printitn=0,
+                            init="random")
+    return made.full().data
 
 
-def main() -> int:
-    """Print the machine and one JSON line per case; 1 if a bound is missed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    print(json.dumps({"machine": platform.machine(), "python": platform.python_version(),
-                      "numpy": np.__version__, "threads": 1, "rounds": rounds}))
-    # compiled and imported once, before any clock
-    compile_steps()
-    for als in (tensorly_als, pyttb_als):
-        als(np.ones((2, 2, 2)), 1, np.random.default_rng(0), 2)
-    good = True
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for case in PLAIN:
-            line = beside_plain(*case, rounds)
-            good &= line["ok"]
-            print(json.dumps(line), flush=True)
-        for m, d, r in ALTERNATING:
-            line = beside_alternating(m, d, r, rounds)
-            good &= line["ok"]
-            print(json.dumps(line), flush=True)
-    return 0 if good else 1
+def error(made: Any, T: np.ndarray) -> float:
+    """Relative."""
+    made = made.to_dense() if isinstance(made, tlr.SymmetricCP) else made
+    return float(np.linalg.norm(made - T) / np.linalg.norm(T))
+
+
+def main(quick: bool) -> None:
+    """Print both tables."""
+    warnings.simplefilter("ignore")
+    print(f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}")
+    ours(problem(6, 5, 0), 0)
+    ours(problem(20, 100, 0), 0)
+    print(f"{'(m, d, r)':<14}{'plain s':>10}{'ours s':>10}{'share':>8}{'error':>10}")
+    for size, rank, repeats in CASES[: 1 if quick else None]:
+        rows, worst = [], 0.0
+        for seed in range(repeats):
+            T = problem(size, rank, seed)
+            pair = [("plain", plain), ("ours", ours)]
+            seconds = {}
+            for name, method in pair if seed % 2 else pair[::-1]:
+                seconds[name], made = timed(lambda m=method, T=T, s=seed: m(T, s))
+                if name == "ours":
+                    worst = max(worst, error(made, T))
+            rows.append((seconds["plain"], seconds["ours"]))
+        first, second = (statistics.median(r[i] for r in rows) for i in (0, 1))
+        print(f"{(4, size, rank)!s:<14}{first:>10.4f}{second:>10.4f}{second / first:>8.2f}"
+              f"{worst:>10.1e}", flush=True)
+    print(f"{'(m, d, r)':<14}{'method':<10}{'s per correct answer':>22}{'correct':>9}")
+    for size, rank, starts in ALS[: 1 if quick else None]:
+        T = problem(size, rank, 0)
+        methods = {"ours": lambda T, r, s: ours(T, s), "tensorly": tensorly, "pyttb": pyttb}
+        for name, method in methods.items():
+            spent, right = 0.0, 0
+            for seed in range(starts):
+                seconds, made = timed(lambda f=method, T=T, r=rank, s=seed: f(T, r, s))
+                spent, right = spent + seconds, right + (error(made, T) < CORRECT)
+            figure = f"{spent / right:.4f}" if right else f"more than {spent:.3f}"
+            print(f"{(4, size, rank)!s:<14}{name:<10}{figure:>22}{right:>5} of {starts}",
+                  flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main("--quick" in sys.argv)

@@ -626,6 +626,12 @@ def take(array: Array, indices: Array, axis: int = 0) -> Array:
     return xp.reshape(picked, (*array.shape[:axis], *indices.shape, *array.shape[axis + 1 :]))
 
 
+def single(array: Array) -> Array:
+    """The array in single precision, real or complex as it is."""
+    xp = namespace(array)
+    return xp.astype(array, xp.complex64 if is_complex(array) else xp.float32)
+
+
 def solve(matrices: Array, columns: Array) -> Array:
     """Solutions of linear systems, over the last two axes."""
     return namespace(matrices).linalg.solve(matrices, columns)

@@ -107,6 +107,50 @@ def resume(
 
 
 @app.command()
+def decompose(
+    file: Annotated[Path, typer.Argument(help="An array: .npy, .csv or .parquet.")],
+    method: Annotated[str, typer.Option(help="spm, tucker or tree.")] = "spm",
+    moments: Annotated[
+        int | None, typer.Option(help="Decompose the moments of this order of the file's rows.")
+    ] = None,
+    rank: Annotated[int | None, typer.Option(help="Terms, or the largest rank.")] = None,
+    rtol: Annotated[float | None, typer.Option(help="Relative tolerance, or noise level.")] = None,
+    seed: Annotated[int, typer.Option(help="Of random starts.")] = 0,
+    output: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
+) -> None:
+    """Decompose an array in a file; write an HDF5 file and a picture."""
+    with _plain_errors():
+        from tensorflowlr import decompose as methods
+
+        try:
+            source = methods.load(file, moments)
+            result = methods.run(method, source, methods.Options(rank, rtol, seed, not quiet))
+        except OSError as error:
+            _stop(_about(error), BAD_INPUT)
+        except (TypeError, ValueError, OverflowError, ImportError) as error:
+            _stop(str(error) if str(error).startswith(str(file)) else f"{file}: {error}",
+                  BAD_INPUT)
+        folder = file.parent if output is None else output
+        kept, picture = folder / f"{file.stem}.h5", folder / f"{file.stem}.png"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            result.save(kept)
+            written = [kept]
+            try:
+                result.plot(picture, title=f"{file.name}: {method}")
+                written.append(picture)
+            except ImportError as error:
+                _note(f"no picture: {error}")
+        except OSError as error:
+            _stop(_about(error), FAILED)
+        if not quiet:
+            typer.echo(result.summary)
+            for path in written:
+                typer.echo(f"wrote {path}")
+
+
+@app.command()
 def reproduce(
     name: Annotated[str | None, typer.Argument(help="The experiment; see --list.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every experiment.")] = False,
@@ -236,6 +280,7 @@ def _write(
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Warnings as one line each; Ctrl-C and want of memory without a traceback."""
+    from tensorflowlr.decompositions import DecompositionWarning
     from tensorflowlr.integrators import CheckpointWarning, RankCapWarning
 
     def show(
@@ -247,6 +292,7 @@ def _plain_errors() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("always", RankCapWarning)
         warnings.simplefilter("always", CheckpointWarning)
+        warnings.simplefilter("always", DecompositionWarning)
         warnings.showwarning = show
         try:
             yield

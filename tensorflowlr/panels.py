@@ -189,3 +189,45 @@ def _legend(panel: Axes) -> None:
         legend = panel.legend(fontsize=9, frameon=False, ncols=2, loc="best")
         for text in legend.get_texts():
             text.set_parse_math(False)
+
+
+def spectrum(panel: Axes, values: Any, cut: int, *, name: str | None = None) -> None:
+    """Singular values on a logarithmic scale, those that are kept filled, and the cut."""
+    sizes = host.abs(to_numpy(values))
+    floor = max(float(sizes.max()), 1e-300) * 1e-18
+    heights, numbers = host.where(sizes > floor, sizes, floor), host.arange(1, len(sizes) + 1)
+    colour = COLOURS[len(panel.lines) // 3 % len(COLOURS)]
+    panel.semilogy(numbers[:cut], heights[:cut], "o", color=colour, markersize=4, label=name)
+    panel.semilogy(numbers[cut:], heights[cut:], "o", color=colour, markersize=4,
+                   markerfacecolor="none")
+    panel.axvline(cut + 0.5, color=colour, linewidth=0.9, linestyle="--")
+    panel.set_xlabel("number")
+    panel.set_ylabel("singular value")
+    panel.set_title("spectrum and cut", fontsize=10)
+    if name is not None:
+        panel.legend(fontsize=7, title="modes", title_fontsize=7)
+
+
+def terms(panel: Axes, weights: Any, factors: Any) -> None:
+    """The vectors of a symmetric tensor as columns of an image, weights below."""
+    real = factors.real
+    bound = float(host.abs(real).max()) or 1.0
+    image = panel.imshow(real, cmap="RdBu_r", vmin=-bound, vmax=bound, aspect="auto",
+                         interpolation="nearest")
+    panel.figure.colorbar(image, ax=panel, label="entry")
+    panel.grid(False)
+    if len(weights) <= 8:
+        panel.set_xticks(range(len(weights)), [f"{w.real:.3g}" for w in weights], fontsize=7)
+        panel.set_xlabel("component, by its weight")
+    else:
+        panel.set_xlabel("component, largest weight first")
+    panel.set_ylabel("index")
+    panel.set_title("components", fontsize=10)
+
+
+def bars(panel: Axes, names: list[str], heights: list[int], label: str) -> None:
+    """One bar per name."""
+    panel.bar(range(len(names)), heights, color=COLOURS[0])
+    panel.set_xticks(range(len(names)), names, fontsize=7, rotation=45 if len(names) > 6 else 0)
+    panel.set_xlabel("modes")
+    panel.set_ylabel(label)

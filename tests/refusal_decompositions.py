@@ -8,6 +8,7 @@ import numpy as np
 from refusal_cases import refuse, refuse_call
 
 import tensorflowlr as tlr
+from tensorflowlr.plotting import plot_panels
 
 CP = tlr.SymmetricCP([1.0, 2.0], np.eye(3)[:, :2], 4)
 T = CP.to_dense()
@@ -35,6 +36,7 @@ ARITHMETIC = [
     *refuse("SymmetricCP.__rmul__", "numbers", lambda v: v * CP, (None, {}), TypeError),
     *refuse("SymmetricCP.__truediv__", "numbers", lambda v: CP / v, ("x", None), TypeError),
     *refuse("SymmetricCP.inner", "other", CP.inner, (3, None), TypeError, "SymmetricCP"),
+    *refuse("SymmetricCP.match", "other", CP.match, (3, None), TypeError, "SymmetricCP"),
     *refuse_call("SymmetricCP.inner", lambda: CP.inner(OTHER), ValueError, "other", "must have"),
 ]
 
@@ -102,5 +104,10 @@ CASES = [
             *refuse(door, "rule", lambda v, f=f: f(CUBE, v), (3, "x"), TypeError, "Truncation"),
         )
     ],
+    *refuse("plotting.plot_panels", "draw", lambda v: plot_panels(v, "x.png"), (3,), TypeError),
+    *refuse("plotting.plot_panels", "title", lambda v: plot_panels(print, "x.png", title=v), (3,),
+            TypeError),
+    *refuse("plotting.plot_panels", "path", lambda v: plot_panels(lambda a, b: None, v), (3,),
+            TypeError),
     *refuse("hooi", "sweeps", lambda v: tlr.hooi(CUBE, sweeps=v), (0,), ValueError),
 ]

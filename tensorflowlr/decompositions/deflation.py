@@ -50,7 +50,9 @@ def deflate(
     # M = V C⁻¹ Uᵀ: rows of C belong to U, columns to V
     from_right = C @ left
     if U is None or right is None:
-        C = arrays.rotate_out(arrays.rotate_out(C.mT, from_right).mT, conj(from_right))
+        # C is symmetric
+        C = arrays.rotate_out(C, conj(from_right))
+        C = arrays.rotate_out(arrays.contiguous(C.mT), conj(from_right))
         return arrays.rotate_out(V, conj(from_right)), None, C
     from_left = C.mT @ right
     C = arrays.rotate_out(C, conj(from_left))

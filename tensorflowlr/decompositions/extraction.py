@@ -14,9 +14,11 @@ from tensorflowlr.decompositions.spectrum import choose_rank
 # flattenings with shorter sides are factorised as they are
 SMALL = 48
 # and all whose range fills more than this share of the shorter side
-FULL_SHARE = 0.6
+FULL_SHARE = 0.4
 # columns of a first sketch, and those beyond a given rank
 SKETCH, OVERSAMPLING = 32, 10
+# of stored matrices, whose products are cheap, the share that a first sketch takes, and its most
+FIRST_SHARE, FIRST_MOST = 0.3, 512
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ def extract(
     if least > SMALL:
         sketch = _sketch(M, rank, tol, rng)
     dense = M.dense() if sketch is None else None
+    if dense is None and least <= SMALL:
+        dense = M.apply(arrays.eye(M.shape[1], M.shape[1], M.like))
     if sketch is None and dense is None:
         raise MemoryError(f"the flattening of shape {M.shape} is too large for its full spectrum: "
                           "give a rank or a tol")
@@ -149,31 +153,43 @@ def _sketch(
     """
     least, total = min(M.shape), M.norm()
     stored = M.dense() is not None
-    known = rank is not None
-    width = min(rank + OVERSAMPLING if known and rank is not None else SKETCH, least)
+    if rank is not None:
+        width = min(rank + OVERSAMPLING, least)
+    else:
+        width = max(SKETCH, min(int(FIRST_SHARE * least), FIRST_MOST) if stored else 0)
     basis: Array | None = None
     while True:
         if stored and (0 if basis is None else basis.shape[1]) + width > FULL_SHARE * least:
             return None
-        fresh = M.apply(arrays.normal(rng, (M.shape[1], width), arrays.dtype_name(M.like), M.like))
-        scale = total * math.sqrt(width)
+        fresh = M.apply(_random(M, width, rng))
         if basis is not None:
             fresh = _without(fresh, basis)
-            if arrays.norm(fresh) <= _round_off(M) * scale:
-                return basis
-        made = arrays.qr(fresh)[0]
-        basis = made if basis is None else namespace(made).concat(
-            [basis, arrays.qr(_without(made, basis))[0]], axis=1)
-        if known and arrays.norm(_without(M.apply(arrays.normal(
-                rng, (M.shape[1], 4), arrays.dtype_name(M.like), M.like)), basis)
-                ) <= 2.0 * _round_off(M) * total:
+        made, triangle = arrays.qr(fresh)
+        # of a random sketch, no more columns than the range has dimensions are independent
+        seen = _independent(triangle, _round_off(M) * total)
+        made = made[:, :seen]
+        if basis is not None and seen:
+            made = namespace(made).concat([basis, arrays.qr(_without(made, basis))[0]], axis=1)
+        basis = made if seen or basis is None else basis
+        if (rank is not None or seen < width) and arrays.norm(
+            _without(M.apply(_random(M, 4, rng)), basis)
+        ) <= 2.0 * _round_off(M) * total:
             return basis
-        if known or (tol is not None and not stored):
+        if rank is not None or (tol is not None and not stored):
             return None if stored else _sharpened(M, basis)
-        width = max(SKETCH, basis.shape[1] // 2)
-        width = min(width, least - basis.shape[1])
+        width = min(max(SKETCH, basis.shape[1] // 2), least - basis.shape[1])
         if width <= 0:
             return basis
+
+
+def _random(M: Flattening, width: int, rng: Any) -> Array:
+    return arrays.normal(rng, (M.shape[1], width), arrays.dtype_name(M.like), M.like)
+
+
+def _independent(triangle: Array, floor: float) -> int:
+    """How many rows of R come before those that are round-off."""
+    sizes = to_numpy(namespace(triangle).linalg.vector_norm(triangle, axis=1))
+    return max(int(host.argmax(sizes <= floor)), 1) if (sizes <= floor).any() else len(sizes)
 
 
 def _sharpened(M: Flattening, basis: Array, times: int = 2) -> Array:

@@ -79,13 +79,13 @@ def polished(V: Array, A: Array, order: int) -> tuple[Array, bool]:
     at_once = max(1, power.MOST_ROWS // 8 // (size * max(int(V.shape[1]), size)))
     blocks = []
     for first in range(0, int(A.shape[1]), at_once):
-        X = A[:, first : first + at_once]
+        X = A[:, first : min(first + at_once, int(A.shape[1]))]
         for _ in range(POLISHINGS):
             moves, loose = power.newton_step(rows, X, order)
             sizes = to_numpy(power.squares(moves)) ** 0.5
             unique = unique and bool((loose < LOOSE).all())
-            kept = arrays.asarray(sizes < SHORT, like=A, dtype=moves.dtype)
-            X = power.normalised(X + xp.where(kept > 0.5, moves, 0.0 * X))
+            kept = arrays.integers(sizes < SHORT, A) > 0
+            X = power.normalised(X + xp.where(kept, moves, 0.0 * X))
             if sizes.max() < power.SHORT_ENOUGH or not sizes.min() < SHORT:
                 break
         blocks.append(X)

@@ -20,6 +20,10 @@ from tensorflowlr.tensors.multisets import contracted, expanded, powers
 NEAR, SHORT = 0.05, 0.3
 # a Gauss–Newton step of this length leaves an error of its square
 SHORT_ENOUGH = 1e-8
+# steps near a maximum after which it is left to Gauss–Newton steps
+SLOW = 12
+# how far steps go on along the last ones
+MOMENTUM = 0.4
 # starts whose objective rises by less than this share of what is missing go nowhere
 STUCK = 1e-4
 # entries of the rows of V beyond which Gauss–Newton steps go without
@@ -110,15 +114,17 @@ def newton_step(rows: Array, X: Array, order: int) -> tuple[Array, Any]:
     count, size, rank = (int(n) for n in rows.shape)
     low = powers(X, order - 1)
     flat = xp.reshape(rows, (count, size * rank))
-    B = conj(xp.reshape(conj(low.mT) @ flat, (int(X.shape[1]), size, rank)))
+    B = xp.reshape(conj(low.mT) @ flat, (int(X.shape[1]), size, rank))
+    K = B @ arrays.adjoint(B)
     x = X.mT[:, :, None]
-    alpha = B.mT @ x
-    B = conj(B)
-    f = xp.sum(xp.abs(alpha) ** 2, axis=(1, 2), keepdims=True)
-    g = B @ alpha
-    B = B - x @ (arrays.adjoint(x) @ B)
-    curvature = order * (B @ arrays.adjoint(B))
-    system = xp.astype(f, X.dtype) * arrays.eye(size, size, X)[None, :, :] - curvature
+    g = K @ x
+    f = arrays.adjoint(x) @ g
+    # one pass over B: f, its gradient and the projections all follow from B Bᴴ
+    gh = arrays.adjoint(g)
+    curvature = K - x @ gh - g @ arrays.adjoint(x) + f * (x @ arrays.adjoint(x))
+    # a little more than f, so that no system of a maximum in a continuum is exactly singular
+    height = f * (1.0 + 16.0 * arrays.epsilon(X))
+    system = height * arrays.eye(size, size, X)[None, :, :] - order * curvature
     # a fixed direction that no tangent space is orthogonal to by chance
     push = arrays.asarray([math.sin(1.0 + 2.0 * i * i) for i in range(size)], like=X, dtype=X.dtype)
     sides = xp.concat([g, push[None, :, None] + 0.0 * x], axis=2)
@@ -128,7 +134,8 @@ def newton_step(rows: Array, X: Array, order: int) -> tuple[Array, Any]:
 
 
 def climb(
-    V: Array, X: Array, order: int, *, limit: int = 5000, least: float = 0.0, share: float = 1.0
+    V: Array, X: Array, order: int, *, limit: int = 5000, least: float = 0.0, share: float = 1.0,
+    loose: float = 0.0,
 ) -> Climb:
     """Climb from every column of `X` to a maximum of f.
 
@@ -147,59 +154,84 @@ def climb(
     share
         The share of the starts that must stand still before the others are returned as they
         are, to go on beside new ones.
+    loose
+        Where positive, power steps alone, which end when they are this short.
 
     Returns
     -------
     Climb
     """
     if kernels.fits(V, X):
-        return Climb(*kernels.climb(V, X, order, limit, least, SHORT_ENOUGH, STUCK))
-    return _climb_together(V, X, order, limit, least, share)
+        return Climb(*kernels.climb(V, X, order, limit, least, loose or SHORT_ENOUGH, STUCK))
+    return _climb_together(V, X, order, limit, least, share, loose)
 
 
 def _climb_together(
-    V: Array, X: Array, order: int, limit: int, least: float, share: float
+    V: Array, X: Array, order: int, limit: int, least: float, share: float, loose: float = 0.0
 ) -> Climb:
     """All starts at once, as matrix products; those that stand still leave."""
     host, lanes = arrays.host, int(X.shape[1])
     places: list[Array] = [X[:, i : i + 1] for i in range(lanes)]
     heights, ended = host.zeros(lanes), host.zeros(lanes, dtype=bool)
     active, before, near = host.arange(lanes), host.zeros(lanes), host.full(lanes, NEAR)
-    still = max(1e-14, 8.0 * arrays.epsilon(X))
+    slack = 16.0 * max(arrays.epsilon(X), 1e-13)
+    still = loose or max(1e-14, 8.0 * arrays.epsilon(X))
     enough = SHORT_ENOUGH if still < 1e-10 else 1e-3
-    steps, rows = host.zeros(lanes, dtype=int), None
+    steps, rows, close_for = host.zeros(lanes, dtype=int), None, host.zeros(lanes, dtype=int)
+    bold, last = host.ones(lanes, dtype=bool), X
     for iteration in range(limit):
-        f_there, moved = power_step(V, X, order)
+        f_there, g = gradient(V, X, order)
         heights[active] = f = to_numpy(f_there)
         steps[active] += 1
-        done = to_numpy(squares(moved - X)) ** 0.5 < still
         # a step that led down ends the trust in further ones from there
-        near = host.where(f < before - 1e-12, 0.1 * near, near)
+        down = f < before - slack
+        bold[active] &= ~down
+        near = host.where(down, 0.1 * near, near)
+        plain, moved = bold_step(X, last, f_there, g, bold[active], order)
+        done = to_numpy(squares(moved - X)) ** 0.5 < still
         close = host.flatnonzero(1.0 - f < near)
+        close_for[active[close]] += 1
         if iteration >= 2:
             done |= f < least
         if iteration > 10:
-            done |= (f - before < STUCK * (1.0 - f)) & (1.0 - f >= near)
-        if len(close) and math.prod(V.shape) * order <= MOST_ROWS:
+            done |= ~down & (f - before < STUCK * (1.0 - f)) & (1.0 - f >= near)
+        if loose:
+            done |= (close_for[active] > SLOW) & (1.0 - f < 0.2 * NEAR)
+        elif len(close) and math.prod(V.shape) * order <= MOST_ROWS:
             rows = expanded(V, int(X.shape[0]), order) if rows is None else rows
             X, sizes = newton_points(rows, arrays.take(X, arrays.integers(close, X), 1), order)
             steps[active[close]] += 1
             near[close[sizes >= SHORT]] *= 0.1
             trusted = host.flatnonzero(sizes < SHORT)
-            moved = _replaced(moved, X, close[trusted], trusted)
+            moved = replaced(moved, X, close[trusted], trusted)
+            plain = replaced(plain, X, close[trusted], trusted)
             done[close[sizes < enough]] = True
         for i in host.flatnonzero(done):
             places[active[i]] = moved[:, int(i) : int(i) + 1]
         ended[active[done]] = True
         stay = host.flatnonzero(~done)
-        X, active, before, near = moved, active[stay], f[stay], near[stay]
+        X, last, active, before, near = moved, plain, active[stay], f[stay], near[stay]
         if len(stay) < len(f):
-            X = arrays.take(X, arrays.integers(stay, X), 1)
+            kept = arrays.integers(stay, X)
+            X, last = arrays.take(X, kept, 1), arrays.take(last, kept, 1)
         if not len(stay) or ended.mean() >= share:
             break
     for i, lane in enumerate(active):
         places[lane] = X[:, i : i + 1]
     return Climb(namespace(X).concat(places, axis=1), heights, ended, steps)
+
+
+def bold_step(
+    X: Array, last: Array, f: Array, g: Array, bold: Any, order: int
+) -> tuple[Array, Array]:
+    """Power steps, for bold columns without the shift and further along the last two points.
+
+    The shift makes every step rise, but most rise without it, and far more: columns that a
+    step led down take the published ones.
+    """
+    free = arrays.asarray(1.0 * bold, like=X, dtype=f.dtype)
+    plain = normalised(g + ((1.0 - free) * shift(f, order))[None, :] * X)
+    return plain, normalised(plain + (MOMENTUM * free)[None, :] * (plain - last))
 
 
 def newton_points(rows: Array, X: Array, order: int) -> tuple[Array, Array]:
@@ -209,7 +241,7 @@ def newton_points(rows: Array, X: Array, order: int) -> tuple[Array, Array]:
         to_numpy(squares(moves)) ** 0.5, nan=math.inf)
 
 
-def _replaced(X: Array, other: Array, columns: Array, sources: Array) -> Array:
+def replaced(X: Array, other: Array, columns: Array, sources: Array) -> Array:
     """`X` with some columns from another matrix."""
     index = arrays.host.arange(int(X.shape[1]))
     index[columns] = len(index) + sources

@@ -55,11 +55,12 @@ class Samples:
         for points, mass in self.read():
             xp, rows = namespace(points), int(points.shape[0])
             for first in range(0, rows, step):
-                block = arrays.contiguous(points[first : first + step, :].mT)
+                last = min(first + step, rows)
+                block = arrays.contiguous(points[first:last, :].mT)
                 if self.shift is not None:
                     block = block - self.shift
                 share = (xp.ones(block.shape[1], dtype=block.dtype, device=arrays.device(block))
-                         if mass is None else mass[first : first + step])
+                         if mass is None else mass[first:last])
                 yield block, share * (1.0 / self.total)
 
     def mean(self) -> Array:

@@ -13,9 +13,14 @@ from tensorflowlr.arrays import Array, adjoint, host, namespace, to_numpy
 from tensorflowlr.decompositions import kernels, power
 from tensorflowlr.decompositions.deflation import coordinates, deflate
 from tensorflowlr.decompositions.extraction import Subspace
+from tensorflowlr.tensors.multisets import expanded
 
 # 1 - |⟨a, b⟩| below which two points are the same component
 SAME = 1e-7
+# the same where a Newton step is still to come
+ALIKE = 1e-4
+# length of the last power step in single precision, and of a Newton step that ends the search
+LOOSE, ENDED, NEWTON_STEPS = 1e-4, 1e-3, 4
 # 1 - f of a component: of exact tensors, and of noisy ones
 EXACT, NOISY = 1e-8, 1e-2
 # starts without a component before the best is taken
@@ -55,7 +60,7 @@ class Found:
 def find_components(
     space: Subspace, order: int, size: int, *, rng: Any, tol: float | None = None,
     limit: int = 5000, patience: int | None = None,
-    report: Callable[[int], None] | None = None,
+    report: Callable[[int], None] | None = None, quick: bool = False,
 ) -> Found:
     """Find the vectors whose powers span a subspace, and take each out.
 
@@ -75,6 +80,9 @@ def find_components(
         How many starts may fail before the best of them is taken.
     report
         Is told how many were found.
+    quick
+        Whether starts climb in single precision where that pays, each component being mended
+        by Gauss–Newton steps on the whole subspace before it is taken out.
     """
     found, left = Found(), (order + 1) // 2
     V, U, C = space.left, space.right, space.inverse
@@ -84,11 +92,17 @@ def find_components(
     patience = patience or (PATIENCE_EXACT if space.exact else PATIENCE_NOISY)
     best: tuple[float, Array | None, int] = (-1.0, None, 0)
     failed, waiting = 0, None
+    quick = (quick and not kernels.fits(V, V) and arrays.epsilon(V) < 1e-10
+             and math.prod(V.shape) * left <= power.MOST_ROWS)
+    rows = expanded(V, size, left) if quick else None
     while V.shape[1]:
         clock = time.process_time()
         starts = _starts(V, waiting, size, rng)
-        made = power.climb(V, starts, left, limit=limit, least=1e-2 / math.sqrt(size),
-                           share=SHARE)
+        least = 1e-2 / math.sqrt(size)
+        if rows is None or kernels.fits(V, V):
+            made = power.climb(V, starts, left, limit=limit, least=least, share=SHARE)
+        else:
+            made = _quick_climb(V, rows, starts, left, limit, least)
         heights = made.objectives
         good = made.finished & (1.0 - heights < tol)
         new = _distinct(made.points, host.flatnonzero(good), int(V.shape[1]))
@@ -125,6 +139,34 @@ def find_components(
     return found
 
 
+def _quick_climb(
+    V: Array, rows: Array, X: Array, order: int, limit: int, least: float
+) -> power.Climb:
+    """Power steps in single precision, then Gauss–Newton steps on the whole subspace."""
+    xp = namespace(V)
+    made = power.climb(arrays.single(V), arrays.single(X), order, limit=limit, least=least,
+                       share=SHARE, loose=LOOSE)
+    points = power.normalised(xp.astype(made.points, V.dtype))
+    heights, steps = host.asarray(made.objectives), made.iterations
+    near = host.flatnonzero(made.finished & (1.0 - heights < power.NEAR))
+    near = moving = _distinct(points, near, int(V.shape[1]), ALIKE)
+    # copies of one component are left behind, with no objective of one
+    heights = host.where(made.finished, host.minimum(heights, 1.0 - power.NEAR), heights)
+    for _ in range(NEWTON_STEPS):
+        if not len(moving):
+            break
+        moved, sizes = power.newton_points(
+            rows, arrays.take(points, arrays.integers(moving, points), 1), order)
+        short = host.flatnonzero(sizes < power.SHORT)
+        points = power.replaced(points, moved, moving[short], short)
+        steps[moving] += 1
+        moving = moving[(sizes > ENDED) & (sizes < power.SHORT)]
+    if len(near):
+        chosen = arrays.take(points, arrays.integers(near, points), 1)
+        heights[near] = to_numpy(power.objective(V, chosen, order))
+    return power.Climb(points, heights, made.finished, steps)
+
+
 def _starts(V: Array, waiting: Array | None, size: int, rng: Any) -> Array:
     """Normalised normal starts, beside those that were not done."""
     rest = int(V.shape[1])
@@ -136,11 +178,11 @@ def _starts(V: Array, waiting: Array | None, size: int, rng: Any) -> Array:
     return fresh if not have else namespace(V).concat([waiting, fresh], axis=1)
 
 
-def _distinct(points: Array, good: Any, most: int) -> Any:
+def _distinct(points: Array, good: Any, most: int, same: float = SAME) -> Any:
     """The first of each group of equal points, at most so many."""
     if not len(good):
         return good
     chosen = arrays.take(points, arrays.integers(good, points), 1)
-    near = host.abs(to_numpy(adjoint(chosen) @ chosen)) > 1.0 - SAME
+    near = host.abs(to_numpy(adjoint(chosen) @ chosen)) > 1.0 - same
     first = host.argmax(near, axis=1) == host.arange(len(good))
     return good[first][:most]

@@ -12,6 +12,8 @@ from tensorflowlr.arrays import host
 EDGE = 2.5
 # a gap of this ratio is clear
 CLEAR = 2.0
+# and one below this ratio is none
+LEAST = 1.4
 # the published rule's threshold, scale-free
 THRESHOLD = 1e-4
 
@@ -114,7 +116,7 @@ def gap(values: Any, norm: float, shape: tuple[int, int], limit: int) -> int:
             best, found = ratio, kept
     if limit >= shape[1] and (best < 10.0 or found == 0):
         return shape[1]
-    return found
+    return found if best >= LEAST else 0
 
 
 def _tail(values: Any, norm: float, kept: int) -> float:

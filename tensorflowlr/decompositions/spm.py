@@ -115,7 +115,7 @@ def subspace_power_method(
         fit, steps = refined(flat, fit, order)
     weights, factors = _ordered(fit.weights, fit.factors, order)
     seconds["finish"] = fit.seconds + time.process_time() - clock
-    messages = tuple(_messages(fit, order, limit, tol))
+    messages = tuple(_messages(fit, order, limit, flat.unit))
     for message in messages:
         warnings.warn(message, DecompositionWarning, stacklevel=2)
     found = fit.found
@@ -134,13 +134,14 @@ def best_fit(
     """Components whose residual is what noise explains, or the best of a few searches."""
     if space.wider is not None:
         found = find_components(space.wider, order, size, rng=rng, limit=iterations,
-                                patience=FEW)
+                                patience=FEW, quick=True)
         wide = fitted(M, space.wider, found, order)
         if wide.residual <= max(GOOD, 1e-3 * space.noise):
             return wide
     best: Fit | None = None
-    for _ in range(SEARCHES):
-        found = find_components(space, order, size, rng=rng, limit=iterations, report=report)
+    for attempt in range(SEARCHES):
+        found = find_components(space, order, size, rng=rng, limit=iterations, report=report,
+                                quick=space.exact and not attempt)
         made = fitted(M, space, found, order)
         if best is None or made.residual < best.residual:
             best = made
@@ -166,7 +167,7 @@ def _ordered(weights: Array, factors: Array, order: int) -> tuple[Array, Array]:
     return arrays.take(weights, first), arrays.take(factors, first, 1)
 
 
-def _messages(fit: Fit, order: int, limit: int, tol: float | None) -> Iterator[str]:
+def _messages(fit: Fit, order: int, limit: int, unit: float) -> Iterator[str]:
     """What the user must know."""
     space = fit.space
     if not fit.unique:
@@ -174,7 +175,8 @@ def _messages(fit: Fit, order: int, limit: int, tol: float | None) -> Iterator[s
                "vectors whose powers lie in the range of the flattening")
     if not space.exact and not space.clear:
         yield (f"the rank {space.rank} is not clear: the singular values around it are "
-               f"{space.spectrum[space.rank - 1]:.2e} and {space.spectrum[space.rank]:.2e}")
+               f"{unit * space.spectrum[space.rank - 1]:.2e} and "
+               f"{unit * space.spectrum[space.rank]:.2e}")
     if fit.residual > max(BAD, 3.0 * space.noise):
         reason = f"; its rank may be beyond the {limit} that the method finds for order {order}"
         yield (f"the {space.rank} components found leave a relative residual of "

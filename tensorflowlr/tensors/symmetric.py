@@ -51,8 +51,8 @@ class SymmetricCP:
     --------
     >>> import numpy as np, tensorflowlr as tlr
     >>> cp = tlr.SymmetricCP([2.0, -1.0], np.eye(3)[:, :2], order=4)
-    >>> cp.rank, cp.shape, cp.to_dense()[1, 1, 1, 1].item(), cp.norm() ** 2
-    (2, (3, 3, 3, 3), -1.0, 5.000000000000001)
+    >>> cp.rank, cp.shape, cp.to_dense()[1, 1, 1, 1].item(), round(cp.norm() ** 2, 9)
+    (2, (3, 3, 3, 3), -1.0, 5.0)
     """
 
     weights: Array
@@ -233,6 +233,31 @@ class SymmetricCP:
         rows, columns = (arrays.triangle(_products(self.factors, n))
                          for n in (left, self.order - left))
         return unit * arrays.norm((rows * scaled) @ columns.mT)
+
+    def match(self, other: SymmetricCP) -> tuple[list[int], float]:
+        """The best pairing of the vectors with those of another, up to signs and phases.
+
+        Returns
+        -------
+        order, error
+            For each vector of this tensor, the number of its partner (of as many as both
+            have), and the largest distance of two partners.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is no `SymmetricCP` of the same size and order.
+        """
+        import scipy.optimize
+
+        other = self._fitting(other)
+        gram = arrays.to_numpy(adjoint(self.factors) @ other.factors)
+        rows, columns = scipy.optimize.linear_sum_assignment(-abs(gram))
+        mine, theirs = arrays.to_numpy(self.factors), arrays.to_numpy(other.factors)
+        turns = gram[rows, columns]
+        turns = turns / abs(turns).clip(1e-300)
+        gaps = ((abs(mine[:, rows] * turns - theirs[:, columns]) ** 2).sum(axis=0)) ** 0.5
+        return columns.tolist(), float(gaps.max())
 
     def to_tree(self, tree: Tree | None = None) -> TreeTensor:
         """The same tensor on a tree, balanced by default; `round` lowers its ranks.

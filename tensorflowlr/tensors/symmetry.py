@@ -69,7 +69,7 @@ def unchecked_asymmetry(T: Array) -> float:
     columns = arrays.reshape(T, (rest, size)).mT
     straight = arrays.reshape(T, (size, rest))
     for first in range(0, size, rows):
-        block = slice(first, first + rows)
+        block = slice(first, min(first + rows, size))
         worst = max(worst, _gap(straight[block, :], columns[block, :]))
         if order > 2:
             swapped = xp.permute_dims(slabs[:, block, :], (1, 0, 2))
