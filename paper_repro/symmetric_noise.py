@@ -139,7 +139,8 @@ def run(output: Path, full: bool = False) -> int:
         [("σ", ".0e"), *((name, ".1e") for name in METHODS), ("right ranks", ".2f")])
     medians = {name: _typical(values) for name, values in found.items()}
     for i, level in enumerate(LEVELS):
-        table.add(level, *(float(medians[name][i]) for name in METHODS), right[i])
+        shown = [float(medians[name][i]) for name in METHODS]
+        table.add(level, *(x if math.isfinite(x) else "refused" for x in shown), right[i])
     table.save(output, "noise")
     draw(output / "noise.png", levels, found, right)
     judge(verdicts, levels, found, right)
