@@ -80,21 +80,26 @@ def errors(
 
 
 def draw(path: Path, levels: Array, found: dict[str, Array], right: Array) -> None:
-    """Errors over noise, and the share of right ranks."""
-    figure, (left, panel) = new_figure(1, 2, (10.5, 4.4))
+    """Errors over noise, the same over σ where that is of order one, and right ranks."""
+    figure, (left, middle, panel) = new_figure(1, 3, (13.0, 4.2))
     for name, values in found.items():
-        left.loglog(levels, _typical(values), label=name, markersize=5, linewidth=1.3,
-                    **LOOKS[name])
-    left.loglog(levels, levels, color="0.3", linestyle="--", linewidth=1.0, label="noise σ")
-    left.loglog(levels, FLOOR * levels, color="0.6", linestyle="-.", linewidth=1.0,
-                label=f"floor {FLOOR:.2f} σ")
-    left.set_xlabel("σ, relative to the tensor")
+        look = {"label": name, "markersize": 5, "linewidth": 1.3, **LOOKS[name]}
+        left.loglog(levels, _typical(values), **look)
+        middle.semilogx(levels, _typical(values) / levels, **look)
+    for axes, unit in ((left, levels), (middle, np.ones(len(levels)))):
+        axes.plot(levels, unit, color="0.3", linestyle="--", linewidth=1.0, label="noise σ")
+        axes.plot(levels, FLOOR * unit, color="0.6", linestyle="-.", linewidth=1.0,
+                  label=f"floor {FLOOR:.2f} σ")
     left.set_ylabel("relative error, median")
+    middle.set_ylim(0.3, 1.05)
+    middle.set_ylabel("relative error / σ, median")
     panel.semilogx(levels, 100.0 * right, marker="o", color=COLOURS["blue"])
     panel.set_ylim(-4.0, 104.0)
-    panel.set_xlabel("σ, relative to the tensor")
-    panel.set_ylabel("% of problems with the right rank, not told")
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    panel.set_ylabel("% with the right rank, left open")
+    for axes in (left, middle, panel):
+        axes.set_xlabel("σ, relative to the tensor")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=7,
+                  frameon=False, fontsize=9)
     save_figure(figure, path)
 
 
