@@ -161,8 +161,9 @@ def climb(
     -------
     Climb
     """
-    if kernels.fits(V, X):
-        return Climb(*kernels.climb(V, X, order, limit, least, loose or SHORT_ENOUGH, STUCK))
+    if kernels.fits(V, int(X.shape[0])):
+        return Climb(*kernels.climb(V, X, order, limit, least, loose or SHORT_ENOUGH, STUCK,
+                                    MOMENTUM))
     return _climb_together(V, X, order, limit, least, share, loose)
 
 

@@ -91,21 +91,25 @@ def find_components(
     tol = (EXACT if space.exact else NOISY) if tol is None else tol
     patience = patience or (PATIENCE_EXACT if space.exact else PATIENCE_NOISY)
     best: tuple[float, Array | None, int] = (-1.0, None, 0)
-    failed, waiting = 0, None
-    quick = (quick and not kernels.fits(V, V) and arrays.epsilon(V) < 1e-10
+    failed, waiting, least = 0, None, 1e-2 / math.sqrt(size)
+    quick = (quick and not kernels.fits(V, size) and arrays.epsilon(V) < 1e-10
              and math.prod(V.shape) * left <= power.MOST_ROWS)
     rows = expanded(V, size, left) if quick else None
     while V.shape[1]:
         clock = time.process_time()
-        starts = _starts(V, waiting, size, rng)
-        least = 1e-2 / math.sqrt(size)
-        if rows is None or kernels.fits(V, V):
-            made = power.climb(V, starts, left, limit=limit, least=least, share=SHARE)
+        starts, small = _starts(V, waiting, size, rng), kernels.fits(V, size)
+        if small:
+            settings = (limit, least, power.SHORT_ENOUGH, power.STUCK, power.MOMENTUM, tol)
+            V, U, C, (places, heights, ended, steps) = kernels.search(
+                V, U, C, starts, left, settings)
+            made = power.Climb(places, heights, steps > 0, steps)
+            new = host.flatnonzero(ended == 2)
         else:
-            made = _quick_climb(V, rows, starts, left, limit, least)
-        heights = made.objectives
-        good = made.finished & (1.0 - heights < tol)
-        new = _distinct(made.points, host.flatnonzero(good), int(V.shape[1]))
+            made = power.climb(V, starts, left, limit=limit, least=least, share=SHARE) if (
+                rows is None) else _quick_climb(V, rows, starts, left, limit, least)
+            heights = made.objectives
+            good = made.finished & (1.0 - heights < tol)
+            new = _distinct(made.points, host.flatnonzero(good), int(V.shape[1]))
         found.restarts += int(made.finished.sum()) - len(new)
         if not len(new):
             failed += int(made.finished.sum())
@@ -114,7 +118,7 @@ def find_components(
                 best = (float(heights[top]), made.points[:, top : top + 1],
                         int(made.iterations[top]))
         points = arrays.take(made.points, arrays.integers(new, made.points), 1)
-        waiting = arrays.take(made.points, arrays.integers(
+        waiting = None if small else arrays.take(made.points, arrays.integers(
             host.flatnonzero(~made.finished), made.points), 1)
         found.seconds["power"] += time.process_time() - clock
         if len(new):
@@ -122,7 +126,7 @@ def find_components(
             found.iterations += made.iterations[new].tolist()
         elif best[1] is not None and failed >= (
                 patience if best[0] > LOW else max(patience, PATIENCE_LOW)):
-            points = best[1]
+            points, small = best[1], False
             found.objectives.append(best[0])
             found.iterations.append(best[2])
             found.missed += 1
@@ -131,8 +135,9 @@ def find_components(
         failed, best = 0, (-1.0, None, 0)
         found.points.append(points)
         clock = time.process_time()
-        V, U, C = deflate(V, U, C, coordinates(V, points, left),
-                          None if U is None else coordinates(U, points, order - left))
+        if not small:
+            V, U, C = deflate(V, U, C, coordinates(V, points, left),
+                              None if U is None else coordinates(U, points, order - left))
         found.seconds["deflation"] += time.process_time() - clock
         if report is not None:
             report(int(points.shape[1]))
@@ -170,8 +175,8 @@ def _quick_climb(
 def _starts(V: Array, waiting: Array | None, size: int, rng: Any) -> Array:
     """Normalised normal starts, beside those that were not done."""
     rest = int(V.shape[1])
-    compiled = kernels.fits(V, V)
-    lanes = max(1, rest // 4) if compiled else min(max(8, rest // 2), MOST_LANES)
+    compiled = kernels.fits(V, size)
+    lanes = rest + max(4, rest // 4) if compiled else min(max(8, rest // 2), MOST_LANES)
     have = 0 if waiting is None else int(waiting.shape[1])
     fresh = power.normalised(arrays.normal(
         rng, (size, max(lanes - have, 1)), arrays.dtype_name(V), V))

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array
+from tensorflowlr.decompositions import kernels
 from tensorflowlr.decompositions.diagnostics import DecompositionWarning
 from tensorflowlr.decompositions.flattening import Flattening, flatten
 from tensorflowlr.tensors.symmetric import SymmetricCP
@@ -47,7 +48,8 @@ def flattened(T: Any) -> tuple[int, int, Flattening]:
 
 
 def _symmetric(T: Array) -> Array:
-    gap, epsilon = asymmetry(T), arrays.epsilon(T)
+    gap = kernels.asymmetry(T) if kernels.compiles(T) else asymmetry(T)
+    epsilon = arrays.epsilon(T)
     if gap <= ROUND_OFF * epsilon:
         return T
     nearly = min(NEARLY * epsilon, 1e-3)
