@@ -111,7 +111,8 @@ def asarray(value: Any, *, like: Array | None = None, dtype: Any = None) -> Arra
             dtype = xp.float64
         return array if dtype is None else xp.astype(array, dtype, copy=False)
     xp = namespace(like)
-    if is_array(value) and namespace(value) is xp and device(value) == device(like):
+    if type(value) is type(like) is np.ndarray or (
+            is_array(value) and namespace(value) is xp and device(value) == device(like)):
         array = value
     else:
         values = _numbers(to_numpy(value))
@@ -156,7 +157,14 @@ def to_numpy(array: Any) -> np.ndarray:
 
 def dtype_name(array: Array) -> str:
     """The dtype as NumPy spells it: ``"float64"``, ``"complex64"`` and so on."""
+    if type(array) is np.ndarray:
+        return _spelled(array.dtype)
     return str(array.dtype).rsplit(".", 1)[-1]
+
+
+@functools.cache
+def _spelled(dtype: np.dtype[Any]) -> str:
+    return str(dtype)
 
 
 def dtype_like(name: Any, like: Array) -> Any:

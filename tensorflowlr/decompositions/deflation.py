@@ -53,7 +53,7 @@ def deflate(
         # C is symmetric
         C = arrays.rotate_out(C, conj(from_right))
         C = arrays.rotate_out(arrays.contiguous(C.mT), conj(from_right))
-        return arrays.rotate_out(V, conj(from_right)), None, C
+        return arrays.rotate_out(V, conj(from_right)), None, 0.5 * (C + C.mT)
     from_left = C.mT @ right
     C = arrays.rotate_out(C, conj(from_left))
     C = arrays.rotate_out(C.mT, conj(from_right)).mT

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from tensorflowlr import arrays
-from tensorflowlr.arrays import Array, adjoint, conj, epsilon, namespace, to_numpy
+from tensorflowlr.arrays import Array, adjoint, conj, epsilon, host, namespace
 from tensorflowlr.decompositions import power
 from tensorflowlr.decompositions.deflation import coordinates, weights
 from tensorflowlr.decompositions.extraction import Subspace
@@ -16,6 +16,8 @@ from tensorflowlr.tensors.multisets import expanded, powers
 
 # Gauss–Newton steps that undo the errors of deflation, and how long one may be
 POLISHINGS, SHORT = 4, 0.1
+# one of this length leaves round-off
+POLISHED = 5e-8
 # a push of length one that moves an isolated maximum no further than this
 LOOSE = 1e6
 # residuals that another correction of the weights cannot lower
@@ -80,13 +82,15 @@ def polished(V: Array, A: Array, order: int) -> tuple[Array, bool]:
     blocks = []
     for first in range(0, int(A.shape[1]), at_once):
         X = A[:, first : min(first + at_once, int(A.shape[1]))]
+        moving = host.arange(int(X.shape[1]))
         for _ in range(POLISHINGS):
-            moves, loose = power.newton_step(rows, X, order)
-            sizes = to_numpy(power.squares(moves)) ** 0.5
+            chosen = arrays.take(X, arrays.integers(moving, X), 1)
+            moved, sizes, loose = power.newton_points(rows, chosen, order)
             unique = unique and bool((loose < LOOSE).all())
-            kept = arrays.integers(sizes < SHORT, A) > 0
-            X = power.normalised(X + xp.where(kept, moves, 0.0 * X))
-            if sizes.max() < power.SHORT_ENOUGH or not sizes.min() < SHORT:
+            short = host.flatnonzero(sizes < SHORT)
+            X = power.replaced(X, moved, moving[short], short)
+            moving = moving[short[sizes[short] > POLISHED]]
+            if not len(moving):
                 break
         blocks.append(X)
     return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=1), unique

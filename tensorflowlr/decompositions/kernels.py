@@ -211,6 +211,9 @@ def _search(
             for j in range(rank):
                 second[i] += C[i, j] * alpha[j]
                 first[j] += C[i, j] * beta[i]
+        if not odd:
+            # one reflection from both sides keeps C symmetric
+            second[:rank] = first[:rank]
         for h in (first, second):
             length = 0.0
             for j in range(rank):
@@ -249,5 +252,10 @@ def _search(
         for i in range(rank):
             for j in range(rank):
                 C[i, j] -= second[i] * beta[j]
+        if not odd:
+            for i in range(rank):
+                for j in range(i):
+                    C[i, j] = 0.5 * (C[i, j] + C[j, i])
+                    C[j, i] = C[i, j]
         rank -= 1
     return rank

@@ -200,7 +200,7 @@ def _climb_together(
             done |= (close_for[active] > SLOW) & (1.0 - f < 0.2 * NEAR)
         elif len(close) and math.prod(V.shape) * order <= MOST_ROWS:
             rows = expanded(V, int(X.shape[0]), order) if rows is None else rows
-            X, sizes = newton_points(rows, arrays.take(X, arrays.integers(close, X), 1), order)
+            X, sizes, _ = newton_points(rows, arrays.take(X, arrays.integers(close, X), 1), order)
             steps[active[close]] += 1
             near[close[sizes >= SHORT]] *= 0.1
             trusted = host.flatnonzero(sizes < SHORT)
@@ -235,11 +235,11 @@ def bold_step(
     return plain, normalised(plain + (MOMENTUM * free)[None, :] * (plain - last))
 
 
-def newton_points(rows: Array, X: Array, order: int) -> tuple[Array, Array]:
-    """The points after Gauss–Newton steps, and on the host how far they moved."""
-    moves, _ = newton_step(rows, X, order)
+def newton_points(rows: Array, X: Array, order: int) -> tuple[Array, Array, Array]:
+    """The points after Gauss–Newton steps; on the host, how far they moved and are loose."""
+    moves, loose = newton_step(rows, X, order)
     return normalised(X + moves), arrays.host.nan_to_num(
-        to_numpy(squares(moves)) ** 0.5, nan=math.inf)
+        to_numpy(squares(moves)) ** 0.5, nan=math.inf), loose
 
 
 def replaced(X: Array, other: Array, columns: Array, sources: Array) -> Array:

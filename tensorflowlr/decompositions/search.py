@@ -21,6 +21,8 @@ SAME = 1e-7
 ALIKE = 1e-4
 # length of the last power step in single precision, and of a Newton step that ends the search
 LOOSE, ENDED, NEWTON_STEPS = 1e-4, 1e-3, 4
+# length of the last power step of small problems
+STILL = 2e-9
 # 1 - f of a component: of exact tensors, and of noisy ones
 EXACT, NOISY = 1e-8, 1e-2
 # starts without a component before the best is taken
@@ -99,7 +101,7 @@ def find_components(
         clock = time.process_time()
         starts, small = _starts(V, waiting, size, rng), kernels.fits(V, size)
         if small:
-            settings = (limit, least, power.SHORT_ENOUGH, power.STUCK, power.MOMENTUM, tol)
+            settings = (limit, least, STILL, power.STUCK, power.MOMENTUM, tol)
             V, U, C, (places, heights, ended, steps) = kernels.search(
                 V, U, C, starts, left, settings)
             made = power.Climb(places, heights, steps > 0, steps)
@@ -160,7 +162,7 @@ def _quick_climb(
     for _ in range(NEWTON_STEPS):
         if not len(moving):
             break
-        moved, sizes = power.newton_points(
+        moved, sizes, _ = power.newton_points(
             rows, arrays.take(points, arrays.integers(moving, points), 1), order)
         short = host.flatnonzero(sizes < power.SHORT)
         points = power.replaced(points, moved, moving[short], short)
