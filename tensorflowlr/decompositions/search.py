@@ -27,6 +27,8 @@ STILL = 2e-9
 EXACT, NOISY = 1e-8, 1e-2
 # starts without a component before the best is taken
 PATIENCE_EXACT, PATIENCE_NOISY = 400, 3
+# and those before one is taken that is far below a component of a noisy tensor
+PATIENCE_LOW, LOW = 40, 0.5
 # starts at once where they are matrix products, and how many must stand still
 MOST_LANES, SHARE = 64, 0.75
 
@@ -124,7 +126,8 @@ def find_components(
         if len(new):
             found.objectives += heights[new].tolist()
             found.iterations += made.iterations[new].tolist()
-        elif failed >= patience and best[1] is not None:
+        elif best[1] is not None and failed >= (
+                patience if best[0] > LOW else max(patience, PATIENCE_LOW)):
             points, small = best[1], False
             found.objectives.append(best[0])
             found.iterations.append(best[2])

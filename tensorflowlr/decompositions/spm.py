@@ -139,13 +139,15 @@ def best_fit(
         if wide.residual <= max(GOOD, 1e-3 * space.noise):
             return wide
     best: Fit | None = None
-    for attempt in range(SEARCHES if space.exact else 1):
+    for attempt in range(SEARCHES):
         found = find_components(space, order, size, rng=rng, limit=iterations, report=report,
                                 quick=space.exact and not attempt)
         made = fitted(M, space, found, order)
         if best is None or made.residual < best.residual:
             best = made
-        if best.residual <= GOOD or not best.unique:
+        if best.residual <= max(GOOD, 3.0 * space.noise) or not best.unique:
+            break
+        if not space.exact and not found.missed:
             break
     assert best is not None
     return best
