@@ -88,7 +88,7 @@ def find_products(
     V, U, C = space.left + 0.0, space.right, space.inverse + 0.0
     U = None if U is None else U + 0.0
     tol, usual = (EXACT, PATIENCE_EXACT) if space.exact else (NOISY, PATIENCE_NOISY)
-    patience = patience or usual
+    patience, tol = patience or usual, max(tol, 64.0 * arrays.epsilon(V))
     failed, best = 0, (-1.0, 0, [])  # type: tuple[int, tuple[float, int, list[Array]]]
     while V.shape[1]:
         clock = time.process_time()
