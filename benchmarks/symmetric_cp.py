@@ -21,7 +21,7 @@ import plain_spm
 
 import tensorflowlr as tlr
 
-CASES = ((20, 20, 9), (40, 200, 3), (40, 400, 3))
+CASES = ((20, 20, 9), (40, 200, 5), (40, 400, 3))
 ALS = ((20, 20, 5), (20, 60, 3))
 CORRECT = 1e-6
 

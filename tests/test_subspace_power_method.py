@@ -161,3 +161,60 @@ def test_dense_tucker_decompositions(backend, dtype):
     tails = [np.linalg.svd(np.moveaxis(x, k, 0).reshape(x.shape[k], -1))[1][3:] for k in range(3)]
     best = max(np.linalg.norm(t) for t in tails)
     assert best <= errors[1] * (1 + 1e-12) <= errors[0] * (1 + 2e-12)
+
+
+@pytest.mark.parametrize(("order", "size", "rank"), [(4, 30, 120), (3, 50, 50), (5, 14, 90)])
+def test_single_precision_climbs_lose_no_digit(order, size, rank, monkeypatch):
+    climbed, climb = [], power.climb
+
+    def noted(V, *args, **options):
+        climbed.append(V.dtype)
+        return climb(V, *args, **options)
+
+    monkeypatch.setattr(power, "climb", noted)
+    true = problem(order, size, rank, 5)
+    cp = tlr.subspace_power_method(true.to_dense(), rng=0)
+    assert set(climbed) == {np.dtype(np.float32)}
+    assert cp.rank == rank and cp.diagnostics.residual < 1e-13
+    assert cp.factors.dtype == np.float64
+    assert factor_error(true.factors, cp.factors) <= 1e-10
+
+
+@pytest.mark.parametrize("order", [3, 4, 5, 6])
+def test_compiled_deflation_is_that_of_reflections(order):
+    from tensorflowlr.decompositions import kernels
+    from tensorflowlr.decompositions.deflation import coordinates, deflate
+    from tensorflowlr.decompositions.extraction import extract
+    from tensorflowlr.decompositions.flattening import flatten
+
+    true, left = problem(order, 6, 4, 2), (order + 1) // 2
+    space = extract(flatten(true.to_dense()), rank=4, limit=6, rng=0)
+    start = true.factors[:, :1] + 0.01
+    V, U, C, (points, heights, ended, _) = kernels.search(
+        space.left, space.right, space.inverse, start / np.linalg.norm(start), left,
+        (5000, 0.0, 1e-13, 1e-4, 0.4, 1e-8))
+    assert ended.tolist() == [2] and abs(heights[0] - 1.0) < 1e-12
+    a = true.factors[:, :1]
+    expected = deflate(space.left.copy(), None if U is None else space.right.copy(),
+                       space.inverse.copy(), coordinates(space.left, a, left),
+                       None if U is None else coordinates(space.right, a, order - left))
+    np.testing.assert_allclose(V @ V.T, expected[0] @ expected[0].T, atol=1e-10)
+
+    def flat(V, U, C):
+        return V @ np.linalg.inv(C) @ (V if U is None else U).T
+
+    np.testing.assert_allclose(flat(V, U, C), flat(*expected), atol=1e-9)
+
+
+@pytest.mark.parametrize("order", [3, 4, 5])
+def test_compiled_asymmetry_is_that_of_arrays(order):
+    from tensorflowlr.decompositions import kernels
+
+    x = np.random.default_rng(order).standard_normal((5,) * order)
+    assert kernels.asymmetry(x) == pytest.approx(tlr.asymmetry(x), rel=1e-14)
+    made = problem(order, 5, 3, 1).to_dense()
+    for place in [(0, 1, *(2,) * (order - 2)), (*(3,) * (order - 1), 0)]:
+        bent = made.copy()
+        bent[place] += 1.0
+        assert kernels.asymmetry(bent) == pytest.approx(tlr.asymmetry(bent), rel=1e-14)
+    assert kernels.asymmetry(np.zeros((2, 2, 2))) == 0.0

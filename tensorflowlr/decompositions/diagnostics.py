@@ -38,7 +38,8 @@ class Diagnostics:
     unique : bool
         Whether every component is an isolated maximum.
     seconds : dict
-        Processor seconds for extraction, power, deflation and finish.
+        Processor seconds for extraction, power, deflation and finish; where compiled steps take
+        components out as they find them, deflation is part of power.
     messages : tuple of str
         What was warned of.
     """

@@ -20,8 +20,8 @@ POLISHINGS, SHORT = 4, 0.1
 POLISHED = 5e-8
 # a push of length one that moves an isolated maximum no further than this
 LOOSE = 1e6
-# residuals that another correction of the weights cannot lower
-FLOOR = 1e-14
+# residuals that another correction of the weights hardly lowers
+FLOOR = 5e-14
 
 
 @dataclass(frozen=True)

@@ -169,5 +169,6 @@ def scaled(matrix: Array, symmetric: bool) -> DenseFlattening:
     """A matrix of any scale as a flattening of norm near one."""
     unit = arrays.power_of_two(arrays.norm(matrix) or 1.0,
                                single=arrays.epsilon(matrix) > 1e-10)
-    matrix = matrix * (1.0 / unit)
-    return DenseFlattening(0.5 * (matrix + matrix.mT) if symmetric else matrix, symmetric, unit)
+    # halves of powers of two are exact, sums of large entries may overflow
+    matrix = matrix * ((0.5 if symmetric else 1.0) / unit)
+    return DenseFlattening(matrix + matrix.mT if symmetric else matrix, symmetric, unit)

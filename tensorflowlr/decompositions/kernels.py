@@ -112,13 +112,13 @@ def _asymmetry(T: Any, size: int, rest: int) -> tuple[float, float]:
             first, second = (i * size + j) * inner, (j * size + i) * inner
             for k in range(inner):
                 gap = max(gap, abs(T[first + k] - T[second + k]))
-                largest = max(largest, abs(T[first + k]))
     tile = 32
     for low in range(0, rest, tile):
         high = min(low + tile, rest)
         for i in range(size):
             for k in range(low, high):
                 gap = max(gap, abs(T[i * rest + k] - T[k * size + i]))
+                largest = max(largest, abs(T[i * rest + k]))
     return gap, largest
 
 

@@ -1,8 +1,9 @@
 """Power steps: maxima of f(x) = ‖Vᴴ x^{⊗n}‖² on the sphere, from many starts at once.
 
 Kileel and Pereira, arXiv 1912.04007: the global maxima, of value 1, are the components whose
-powers the subspace holds. Every step is a shifted power step; near a maximum, Gauss–Newton
-steps take over, which double the number of digits each.
+powers the subspace holds. Power steps lead there, with the published shift where they do not
+rise without; near a maximum, Gauss–Newton steps take over, which double the number of digits
+each.
 """
 
 from __future__ import annotations
@@ -230,6 +231,9 @@ def bold_step(
     The shift makes every step rise, but most rise without it, and far more: columns that a
     step led down take the published ones.
     """
+    if bold.all():
+        plain = normalised(g)
+        return plain, normalised((1.0 + MOMENTUM) * plain - MOMENTUM * last)
     free = arrays.asarray(1.0 * bold, like=X, dtype=f.dtype)
     plain = normalised(g + ((1.0 - free) * shift(f, order))[None, :] * X)
     return plain, normalised(plain + (MOMENTUM * free)[None, :] * (plain - last))
