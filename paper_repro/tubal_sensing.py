@@ -19,7 +19,9 @@ from paper_repro.report import Table, Verdicts
 from tensorflowlr.tubal import sensing
 
 TITLE = "Tubal gradient descent: phases, over-parametrisation, scale (arXiv 2410.16247)"
-SIZE, TUBE, RATE, PROBLEMS = 10, 4, 1e-5, 5
+SIZE, TUBE, RATE = 10, 4, 1e-5
+# phases need more problems than the others for a steady median
+PROBLEMS, MANY = 5, 20
 WIDTHS = (10, 50, 100, 200, 400)
 SCALES = (1e-2, 1e-4, 1e-6, 1e-8)
 
@@ -97,7 +99,7 @@ def width(output: Path, verdicts: Verdicts, problems: int) -> None:
     table.save(output, "width")
     last = trace.test[:, :, -1]
     medians = np.median(last, axis=0)
-    verdicts.at_most("width: largest final test error", float(last.max()), 1.2e-5 * 1.2)
+    verdicts.at_most("width: largest median of the final test error", float(medians.max()), 1.2e-5)
     verdicts.at_most("width: medians of R >= 50, largest over least",
                      float(medians[1:].max() / medians[1:].min()), 3.0)
 
@@ -133,10 +135,10 @@ def scale(output: Path, verdicts: Verdicts, problems: int) -> None:
 
 def run(output: Path, full: bool = False) -> int:
     """Draw the figures, write tables and verdicts; return 0 if all verdicts pass."""
-    verdicts, problems = Verdicts(), 20 if full else PROBLEMS
-    for part in (phases, width, scale):
+    verdicts, problems = Verdicts(), MANY if full else PROBLEMS
+    for part, count in ((phases, MANY), (width, problems), (scale, problems)):
         with stopwatch(part.__name__):
-            part(output, verdicts, problems)
+            part(output, verdicts, count)
     return verdicts.save(output)
 
 
