@@ -19,5 +19,7 @@ from tensorflowlr.tubal.channel import channel as channel
 from tensorflowlr.tubal.fields import TubalField as TubalField
 from tensorflowlr.tubal.low_rank import TubalSVD as TubalSVD
 from tensorflowlr.tubal.ranks import CommonRank as CommonRank
+from tensorflowlr.tubal.recovery import t_completion as t_completion
+from tensorflowlr.tubal.recovery import t_robust_pca as t_robust_pca
 from tensorflowlr.tubal.svd import t_svd as t_svd
 from tensorflowlr.tubal.tensor import TubalTensor as TubalTensor
