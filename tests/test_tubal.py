@@ -218,3 +218,15 @@ def test_gradient_of_sensing_is_that_of_the_loss():
 def test_bad_input(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_recovery_of_missing_and_of_wrong_entries():
+    rng = np.random.default_rng(0)
+    low = tubal.t_product(rng.standard_normal((30, 2, 4)), rng.standard_normal((2, 30, 4)))
+    known = rng.random(low.shape) < 0.6
+    made = tubal.t_completion(low, known, tol=1e-7, iterations=400)
+    assert np.linalg.norm(made - low) < 1e-3 * np.linalg.norm(low)
+    wrong = np.where(rng.random(low.shape) < 0.05, 10.0, 0.0)
+    found, sparse = tubal.t_robust_pca(low + wrong, tol=1e-7, iterations=400)
+    assert np.linalg.norm(found - low) < 1e-3 * np.linalg.norm(low)
+    assert np.linalg.norm(sparse - wrong) < 1e-3 * np.linalg.norm(wrong)
