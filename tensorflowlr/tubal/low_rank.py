@@ -117,7 +117,7 @@ class TubalSVD(LowRankMatrix):
         raise TypeError("a TubalSVD is made by t_svd, TubalSVD(U, S, V) or TubalSVD.random")
 
     @classmethod
-    def truncate_cores(
+    def _truncate_cores(
         cls, tree: Tree, cores: Sequence[Array], rule: Truncation
     ) -> tuple[Sequence[Array], Discarded]:
         """The t-SVD of the middle core decides; faces keep ranks of their own."""
