@@ -5,7 +5,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs fuzz reliability bench clean
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -15,7 +15,7 @@ RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 .venv/dev: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(if $(TORCH),$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH))
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,plot]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,docs,plot]'
 	touch $@ .venv/demo
 
 demo: .venv/demo ## a spin chain, then the spin experiment of the reference paper
@@ -24,8 +24,18 @@ demo: .venv/demo ## a spin chain, then the spin experiment of the reference pape
 	@echo "Pictures and results are in output/:"
 	@ls output/*.png output/*/*.png 2>/dev/null || true
 
-test: .venv/dev lint ## everything that must hold
+test: .venv/dev lint docs ## everything that must hold
 	$(RUN) $(BIN)/python -m pytest -n 2 -q --doctest-modules tensorflowlr tests
+
+docs: .venv/dev ## the site, in site/; the examples draw its gallery
+	$(RUN) $(BIN)/mkdocs build --strict --quiet
+
+fuzz: .venv/dev ## 10 000 generated cases and every property test at length
+	$(RUN) GENERATED_CASES=10000 $(BIN)/python -m pytest -n 2 -q tests/test_generated.py
+	$(RUN) HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -q tests -m hypothesis
+
+reliability: .venv/dev ## the figures of docs/reliability.md, half an hour
+	$(RUN) $(BIN)/python benchmarks/reliability/run_all.py
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -37,4 +47,4 @@ bench: .venv/dev ## the figures of the documentation; see benchmarks/README.md
 	$(RUN) $(BIN)/python benchmarks/convergence.py
 
 clean:
-	rm -rf .venv output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv output site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -35,7 +35,7 @@ def main(output: Path) -> np.ndarray:
         below = solution.final.tree.leaves_below[edge]
         right.plot(solution.times, ranks, label=", ".join(names[mode] for mode in below))
     right.set(xlabel="time", title="ranks")
-    right.legend()
+    right.legend(loc="center right", fontsize="small")
     output.mkdir(parents=True, exist_ok=True)
     figure.savefig(output / "uncertain_radiation.png", dpi=120)
     return np.stack([expected, deviation])

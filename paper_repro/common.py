@@ -17,6 +17,7 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from paper_repro.report import write
+from tensorflowlr.arrays import limited_blas_threads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -163,4 +164,6 @@ def main(title: str, run: Callable[..., int]) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder for tables, figures")
     parser.add_argument("--full", action="store_true", help="also the longer runs")
     options = parser.parse_args()
-    return run(options.output, full=options.full)
+    # what the command line does too: more threads only slow small tensors down
+    with limited_blas_threads(1):
+        return run(options.output, full=options.full)

@@ -3,6 +3,13 @@
 from tensorflowlr import measures as measures
 from tensorflowlr import observers as observers
 from tensorflowlr import problems as problems
+from tensorflowlr.decompositions import CumulantTensor as CumulantTensor
+from tensorflowlr.decompositions import DecompositionWarning as DecompositionWarning
+from tensorflowlr.decompositions import Diagnostics as Diagnostics
+from tensorflowlr.decompositions import MomentTensor as MomentTensor
+from tensorflowlr.decompositions import hooi as hooi
+from tensorflowlr.decompositions import st_hosvd as st_hosvd
+from tensorflowlr.decompositions import subspace_power_method as subspace_power_method
 from tensorflowlr.fields import DenseField as DenseField
 from tensorflowlr.fields import FactoredField as FactoredField
 from tensorflowlr.fields import LinearField as LinearField
@@ -27,11 +34,14 @@ from tensorflowlr.moves.flows import Krylov as Krylov
 from tensorflowlr.moves.flows import RungeKutta4 as RungeKutta4
 from tensorflowlr.operators import TreeOperator as TreeOperator
 from tensorflowlr.tensors import LowRankMatrix as LowRankMatrix
+from tensorflowlr.tensors import SymmetricCP as SymmetricCP
 from tensorflowlr.tensors import TensorTrain as TensorTrain
 from tensorflowlr.tensors import TreeTensor as TreeTensor
 from tensorflowlr.tensors import TuckerTensor as TuckerTensor
+from tensorflowlr.tensors import asymmetry as asymmetry
 from tensorflowlr.tensors import from_tensorly as from_tensorly
 from tensorflowlr.tensors import inner as inner
+from tensorflowlr.tensors import symmetrize as symmetrize
 from tensorflowlr.trees import Tree as Tree
 from tensorflowlr.truncation import Truncation as Truncation
 

@@ -12,7 +12,8 @@ import math
 import os
 import tokenize
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import array_api_compat
@@ -27,6 +28,8 @@ Namespace = Any
 # NumPy's namespace, for small numbers that never leave the host
 host: Any = _numpy
 HOST_ARRAY = np.ndarray
+# what the linear algebra libraries read when they are loaded
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 _NAMESPACES: dict[type, Namespace] = {np.ndarray: host}
 
@@ -270,6 +273,9 @@ def triangle(matrix: Array) -> Array:
     """R of the thin QR alone."""
     if type(matrix) is np.ndarray and matrix.ndim == 2 and min(matrix.shape):
         return _packed_qr(matrix)[2]
+    if type(matrix) is not np.ndarray and array_api_compat.is_torch_array(matrix):
+        # Q is half the work
+        return namespace(matrix).linalg.qr(matrix, mode="r")[1]
     return qr(matrix)[1]
 
 
@@ -641,6 +647,24 @@ def blas_threads() -> int:
                 if pool["user_api"] == "blas"), default=1)
 
 
+@contextmanager
+def limited_blas_threads(threads: int) -> Iterator[None]:
+    """At most so many threads for the linear algebra loaded so far, loaded later or in children."""
+    from threadpoolctl import threadpool_limits
+
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    try:
+        with threadpool_limits(threads):
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 def numerical_errors() -> tuple[type[Exception], ...]:
     """What overflowing flows and factorisations without convergence raise, on any library."""
     found: list[type[Exception]] = [FloatingPointError, OverflowError, np.linalg.LinAlgError]
@@ -649,3 +673,46 @@ def numerical_errors() -> tuple[type[Exception], ...]:
         if isinstance(error, type) and error not in found:
             found.append(error)
     return tuple(found)
+
+
+def integers(values: Any, like: Array | None = None) -> Array:
+    """Whole numbers for indexing, on the library and device of `like`."""
+    found = np.asarray(values, dtype=np.int64)
+    if like is None or type(like) is np.ndarray:
+        return found
+    xp = namespace(like)
+    return xp.asarray(_plain(found, xp), dtype=xp.int64, device=device(like))
+
+
+def take(array: Array, indices: Array, axis: int = 0) -> Array:
+    """Entries along one axis by their numbers, which may have any shape."""
+    if type(array) is np.ndarray:
+        return array.take(indices, axis)
+    xp = namespace(array)
+    picked = xp.take(array, xp.reshape(indices, (-1,)), axis=axis)
+    return xp.reshape(picked, (*array.shape[:axis], *indices.shape, *array.shape[axis + 1 :]))
+
+
+def solve(matrices: Array, columns: Array) -> Array:
+    """Solutions of linear systems, over the last two axes."""
+    return namespace(matrices).linalg.solve(matrices, columns)
+
+
+def rotate_out(basis: Array, directions: Array) -> Array:
+    """`basis` (n, r) times an orthonormal basis of what is orthogonal to `directions` (r, k).
+
+    The Householder reflections of a QR factorisation of `directions`, applied from the right;
+    the columns that belong to the directions are left out. NumPy's memory is reused.
+    """
+    count = directions.shape[1]
+    if type(basis) is np.ndarray and basis.flags.c_contiguous and basis.flags.writeable:
+        packed, weights, _ = _packed_qr(directions)
+        kind = _lapack_kind(basis)
+        name, turn = (kind + "ormqr", "T") if kind in "sd" else (kind + "unmqr", "")
+        if turn:
+            turned, _, info = _lapack(name)("L", turn, packed, weights, basis.T,
+                                            max(1, 32 * basis.shape[0]), overwrite_c=1)
+            if not info:
+                return np.ascontiguousarray(turned[count:].T)
+    full, _ = namespace(directions).linalg.qr(directions, mode="complete")
+    return basis @ full[:, count:]

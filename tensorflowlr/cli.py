@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
+import os
 import signal
 import sys
 import warnings
@@ -41,6 +42,23 @@ def main() -> None:
     # schedulers ask before they kill: end as after Ctrl-C, with everything written
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    threads: Annotated[int | None, typer.Option(
+        min=1, help="Threads of the linear algebra: 1, unless OMP_NUM_THREADS says otherwise."
+    )] = None,
+) -> None:
+    """Low-rank tensor computation on trees of small tensors."""
+    from tensorflowlr import arrays
+
+    if threads is None and not any(name in os.environ for name in arrays.THREAD_VARIABLES):
+        # more threads than one slow small tensors down, manifold where processors are shared
+        threads = 1
+    if threads is not None:
+        context.with_resource(arrays.limited_blas_threads(threads))
 
 
 @app.command()
@@ -104,6 +122,50 @@ def resume(
             lambda: go_on(file, t1=until, progress=not quiet), str(file), file, metadata, True,
             quiet,
         )
+
+
+@app.command()
+def decompose(
+    file: Annotated[Path, typer.Argument(help="An array: .npy, .csv or .parquet.")],
+    method: Annotated[str, typer.Option(help="spm, tucker, tree or tubal.")] = "spm",
+    moments: Annotated[
+        int | None, typer.Option(help="Decompose the moments of this order of the file's rows.")
+    ] = None,
+    rank: Annotated[int | None, typer.Option(help="Terms, or the largest rank.")] = None,
+    rtol: Annotated[float | None, typer.Option(help="Relative tolerance, or noise level.")] = None,
+    seed: Annotated[int, typer.Option(help="Of random starts.")] = 0,
+    output: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
+) -> None:
+    """Decompose an array in a file; write an HDF5 file and a picture."""
+    with _plain_errors():
+        from tensorflowlr import decompose as methods
+
+        try:
+            source = methods.load(file, moments)
+            result = methods.run(method, source, methods.Options(rank, rtol, seed, not quiet))
+        except OSError as error:
+            _stop(_about(error), BAD_INPUT)
+        except (TypeError, ValueError, OverflowError, ImportError) as error:
+            _stop(str(error) if str(error).startswith(str(file)) else f"{file}: {error}",
+                  BAD_INPUT)
+        folder = file.parent if output is None else output
+        kept, picture = folder / f"{file.stem}.h5", folder / f"{file.stem}.png"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            result.save(kept)
+            written = [kept]
+            try:
+                result.plot(picture, title=f"{file.name}: {method}")
+                written.append(picture)
+            except ImportError as error:
+                _note(f"no picture: {error}")
+        except OSError as error:
+            _stop(_about(error), FAILED)
+        if not quiet:
+            typer.echo(result.summary)
+            for path in written:
+                typer.echo(f"wrote {path}")
 
 
 @app.command()
@@ -236,6 +298,7 @@ def _write(
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Warnings as one line each; Ctrl-C and want of memory without a traceback."""
+    from tensorflowlr.decompositions import DecompositionWarning
     from tensorflowlr.integrators import CheckpointWarning, RankCapWarning
 
     def show(
@@ -247,6 +310,7 @@ def _plain_errors() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("always", RankCapWarning)
         warnings.simplefilter("always", CheckpointWarning)
+        warnings.simplefilter("always", DecompositionWarning)
         warnings.showwarning = show
         try:
             yield

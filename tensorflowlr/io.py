@@ -24,7 +24,7 @@ from tensorflowlr import arrays
 from tensorflowlr.arrays import to_numpy
 from tensorflowlr.checks import checked_path
 from tensorflowlr.operators import TreeOperator
-from tensorflowlr.tensors import LowRankMatrix, TensorTrain, TreeTensor, TuckerTensor
+from tensorflowlr.tensors import LowRankMatrix, SymmetricCP, TensorTrain, TreeTensor, TuckerTensor
 from tensorflowlr.trees import Tree
 from tensorflowlr.truncation import Truncation
 
@@ -70,6 +70,7 @@ def storable(kind: Class) -> Class:
 
 
 storable(Truncation)
+storable(SymmetricCP)
 
 
 @contextmanager

@@ -99,6 +99,47 @@ def plot_solution(
     return figure
 
 
+def plot_panels(
+    draw: Callable[[Axes, Axes], None], path: str | os.PathLike[str], *, title: str | None = None
+) -> Figure:
+    """Draw two panels side by side into a PNG file, which appears whole or not at all.
+
+    Parameters
+    ----------
+    draw
+        Draws into the two.
+    path
+        The file.
+    title
+        A line above.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing.
+    TypeError
+        If `draw` is no function, or `title` no text.
+    OSError
+        If the file cannot be written.
+    """
+    if not callable(draw):
+        raise TypeError(f"draw must be a function of two panels, not {shown(draw)}")
+    if title is not None and not isinstance(title, str):
+        raise TypeError(f"title must be a text, not {shown(title)}")
+    kind: Any = _picture()
+    figure = kind(3.6)
+    figure.set_figwidth(9.0)
+    left, right = figure.subplots(1, 2)
+    for panel in (left, right):
+        panels.prepare(panel)
+    draw(left, right)
+    if title:
+        figure.suptitle(title, fontsize=11, parse_math=False)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
+    return figure
+
+
 def _picture() -> type[Figure]:
     """Matplotlib's figure on a canvas of its own, which notebooks can show."""
     try:

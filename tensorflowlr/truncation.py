@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tensorflowlr.arrays import Array, host, norm, to_numpy
-from tensorflowlr.checks import is_masked, not_negative, real_number, shown, whole_number
+from tensorflowlr.checks import (
+    is_masked,
+    is_whole,
+    not_negative,
+    real_number,
+    sequence,
+    shown,
+    whole_number,
+)
 
 NOT_NEGATIVE = "finite and not negative"
 
@@ -28,6 +38,14 @@ class Truncation:
         The largest rank of any edge, or None for no limit. It wins over the tolerance.
     min_rank
         The smallest rank where the sizes allow it, at least 1.
+    edge_ranks
+        Limits of single edges in place of `min_rank` and `max_rank`: a mapping from the node
+        below the edge to a rank or a pair (smallest, largest). An edge that is held at the
+        rank it has is left as it is.
+    max_condition
+        The largest condition number that the root core's first matricisation may keep, at
+        least 1, or None. After the truncation its singular values are replaced by the nearest
+        ones that fit (Savostianova et al., NeurIPS 2023); no tolerance bounds that change.
 
     Raises
     ------
@@ -45,6 +63,8 @@ class Truncation:
     atol: float = 0.0
     max_rank: int | None = None
     min_rank: int = 1
+    edge_ranks: Any = None
+    max_condition: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("rtol", "atol"):
@@ -57,6 +77,27 @@ class Truncation:
             raise ValueError(
                 f"min_rank = {self.min_rank} must not exceed max_rank = {self.max_rank}"
             )
+        if self.edge_ranks is not None:
+            object.__setattr__(self, "edge_ranks", _edge_ranks(self.edge_ranks))
+        if self.max_condition is not None:
+            number = real_number(
+                self.max_condition, "max_condition", "None or a finite number, at least 1",
+                lambda value: 1.0 <= value < math.inf,
+            )
+            object.__setattr__(self, "max_condition", number)
+
+    def limits(self, edge: int | None = None) -> tuple[int, int | None]:
+        """The smallest and the largest rank of an edge; None for no limit.
+
+        Parameters
+        ----------
+        edge
+            The node below it, or None for an edge without limits of its own.
+        """
+        for node, least, most in self.edge_ranks or ():
+            if node == edge:
+                return least, most
+        return self.min_rank, self.max_rank
 
     def tolerance(self, norm: float) -> float:
         """The absolute tolerance for a tensor of the given norm."""
@@ -101,10 +142,70 @@ class Truncation:
             round_off = (1.2e-7 if single else 2.2e-16) * values.size
         return self.clip(kept(values.tolist(), tolerance, round_off), values.size)
 
-    def clip(self, rank: int, available: int) -> int:
-        """`rank` within `min_rank` and `max_rank`, as far as `available` values allow."""
-        rank = max(rank, min(self.min_rank, available), 1)
-        return rank if self.max_rank is None else min(rank, self.max_rank)
+    def clip(self, rank: int, available: int, edge: int | None = None) -> int:
+        """`rank` within the limits of an edge, as far as `available` values allow."""
+        least, most = self.limits(edge)
+        rank = max(rank, min(least, available), 1)
+        return rank if most is None else min(rank, most)
+
+    def holds(self, edge: int, rank: int) -> bool:
+        """Whether the limits of an edge of its own leave it nothing but the rank it has."""
+        return self.edge_ranks is not None and self.limits(edge) == (rank, rank)
+
+
+def _edge_ranks(value: Any) -> tuple[tuple[int, int, int], ...]:
+    """Triples of node, smallest and largest rank, from a mapping or from such triples."""
+    may_be = "edge_ranks must map nodes to ranks or pairs (smallest, largest)"
+    try:
+        triples = [
+            (node, *((ranks, ranks) if is_whole(ranks) else sequence(ranks)))
+            for node, ranks in value.items()
+        ] if isinstance(value, Mapping) else [tuple(sequence(t)) for t in sequence(value)]
+    except TypeError:
+        raise TypeError(f"{may_be}, not {shown(value)}") from None
+    found = []
+    for triple in triples:
+        if len(triple) != 3:
+            raise ValueError(f"{may_be}, not {shown(value)}")
+        node = whole_number(triple[0], "a node of edge_ranks", 0)
+        least, most = (whole_number(rank, f"edge_ranks[{node}]") for rank in triple[1:])
+        if least > most:
+            raise ValueError(f"edge_ranks[{node}]: {least} must not exceed {most}")
+        found.append((node, least, most))
+    return tuple(found)
+
+
+def nearest_conditioned(values: Sequence[float], condition: float) -> list[float]:
+    """The nearest numbers to positive ones whose largest is at most `condition` times the least.
+
+    Values below a floor are raised to it and values above `condition` times the floor are
+    lowered to that; the floor is the root of the slope of the squared distance.
+
+    Examples
+    --------
+    >>> from tensorflowlr.truncation import nearest_conditioned
+    >>> nearest_conditioned([4.0, 2.0, 2.0], 1.0)
+    [2.6666666666666665, 2.6666666666666665, 2.6666666666666665]
+    """
+    low, high = min(values), max(values)
+    if high <= condition * low:
+        return list(values)
+    # between two neighbouring breakpoints the slope is linear, and it grows
+    breaks = sorted({*values, *(v / condition for v in values)})
+
+    def parts(floor: float) -> tuple[float, float]:
+        below = [v for v in values if v < floor]
+        above = [v for v in values if v > condition * floor]
+        weight = len(below) + condition**2 * len(above)
+        return weight, math.fsum(below) + condition * math.fsum(above)
+
+    floor = breaks[-1]
+    for left, right in itertools.pairwise(breaks):
+        weight, total = parts(0.5 * (left + right))
+        if weight and total <= weight * right:
+            floor = max(total / weight, left)
+            break
+    return [min(max(v, floor), condition * floor) for v in values]
 
 
 def _checked_values(singular_values: Any) -> Array:

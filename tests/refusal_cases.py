@@ -170,11 +170,17 @@ INSIDE = {
     "check_tree": "is the check itself",
     "stored": "objects are stored by the library",
     "clip": "ranks are clipped by truncations",
+    "truncate_cores": "rounding and methods have checked the rule",
+    "limits": "edges are asked for by truncations",
+    "holds": "edges are asked for by truncations",
     "probe": "checkpoints ask fields",
 }
+# doors all the same, by these names
+OPEN = {"SymmetricCP.evaluate", "MomentTensor.evaluate", "CumulantTensor.evaluate"}
 # what the library makes and users read
 RESULTS = (
     "Solution", "StepInfo", "Ensemble", "config.RunConfig", "config.RunConfig.with_directory",
+    "Diagnostics",
 )
 ARITHMETIC = (
     "__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__",
@@ -235,7 +241,8 @@ def openings(name: str, value: Any) -> set[str]:
     found = {name} if takes_arguments(value) else set()
     for key in vars(value):
         method = getattr(value, key)
-        wanted = key in ARITHMETIC or (key[0] != "_" and callable(method) and key not in INSIDE)
+        wanted = key in ARITHMETIC or (key[0] != "_" and callable(method) and (
+            key not in INSIDE or f"{name}.{key}" in OPEN))
         if wanted and takes_arguments(method):
             found.add(f"{name}.{key}")
     return found
@@ -276,7 +283,8 @@ def config_keys() -> set[str]:
     return found
 
 
-ROOMS = ("tensors", "operators", "observers", "problems", "runs", "files", "config")
+ROOMS = ("tensors", "operators", "observers", "problems", "runs", "files", "config",
+         "decompositions")
 
 
 def table() -> list[Case]:

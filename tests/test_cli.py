@@ -350,3 +350,20 @@ def test_a_disk_that_is_full_at_the_end_is_said(tmp_path, monkeypatch):
     result = call("integrate", config(tmp_path, run=CHECKPOINT), "--output", tmp_path, "--quiet")
     assert result.exit_code == 1
     assert "holds the run only in part; resume goes on from there" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options, environment, found",
+    [([], {}, 1), (["--threads", "2"], {}, 2), (["--threads", "1"], {"OMP_NUM_THREADS": "2"}, 1),
+     ([], {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}, 2)],
+)
+def test_threads_of_the_linear_algebra(options, environment, found):
+    known = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", "from tensorflowlr.cli import main; main()", *options, "info"],
+        env=known | environment, capture_output=True, text=True, check=True,
+    )
+    counts = [line.rpartition("threads: ")[2] for line in done.stdout.splitlines()
+              if "threads: " in line]
+    # libraries use no more threads than there are processors
+    assert counts and set(counts) == {str(min(found, os.cpu_count() or 1))}

@@ -30,9 +30,23 @@ def public():
 
 
 def test_every_public_name_is_in_the_reference():
-    text = "\n".join(page.read_text() for page in sorted((DOCS / "reference").glob("*.md")))
+    # the networks need torch: their page has a test of its own
+    pages = [p for p in sorted((DOCS / "reference").glob("*.md")) if p.stem != "training"]
+    text = "\n".join(page.read_text() for page in pages)
     entries = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
     assert sorted(entries) == sorted(set(public()) - {"tensorflowlr.problems.carried"})
+
+
+def test_every_name_for_networks_is_in_the_reference():
+    pytest.importorskip("torch")
+    from tensorflowlr import nn
+
+    text = (DOCS / "reference" / "training.md").read_text()
+    entries = re.findall(r"^::: tensorflowlr.nn.(\S+)$", text, re.MULTILINE)
+    assert sorted(entries) == sorted(
+        name for name, value in vars(nn).items()
+        if name[0] != "_" and not isinstance(value, types.ModuleType)
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.checks import checked_flag, checked_step, real_number
+from tensorflowlr.checks import (
+    checked_flag,
+    checked_step,
+    real_number,
+    real_numbers,
+    whole_number,
+)
 from tensorflowlr.fields.environment import Field
 from tensorflowlr.integrators.checkpoint import (
     Checkpoint,
@@ -129,8 +135,11 @@ def _parts(group: Any) -> dict[str, Any]:
         name: read_object(group, name)
         for name in ("step", "targets", "saves", "steps", "seconds", "library", "threads")
     }
+    for name in ("targets", "saves"):
+        parts[name] = tuple(real_numbers(parts[name], name))
     if len(parts["targets"]) < 2:
         raise ValueError("its times are incomplete")
+    whole_number(parts["threads"], "threads")
     checked_step(parts["step"], parts["targets"][0], parts["targets"][-1])
     for name in ("field", "method", "probe"):
         parts[name] = read_object(group, name) if name in group else None

@@ -246,7 +246,7 @@ def from_dense(x: Array, tree: Tree, rule: Truncation) -> list[Array]:
         else:
             axis, lead = axes.index(node), (int(current.shape[axes.index(node)]),)
         share = math.sqrt(budget / max(left, 1))
-        basis, tail = _leading_basis(current, axis, share, rule)
+        basis, tail = _leading_basis(current, axis, share, rule, node)
         current = arrays.multiply(current, adjoint(basis), axis)
         cores[node] = xp.reshape(basis, (*lead, -1))
         budget = max(budget - min(tail, share) ** 2, 0.0)
@@ -258,7 +258,7 @@ def from_dense(x: Array, tree: Tree, rule: Truncation) -> list[Array]:
 
 
 def _leading_basis(
-    x: Array, axis: int, tolerance: float, rule: Truncation
+    x: Array, axis: int, tolerance: float, rule: Truncation, node: int
 ) -> tuple[Array, float]:
     """Leading left singular vectors of one matricisation, and the norm of the dropped tail."""
     xp = namespace(x)
@@ -283,7 +283,7 @@ def _leading_basis(
         _, s, vh = svd(columns)
         values, basis = arrays.to_numpy(s).tolist(), vh.mT
     floor = len(values) ** 0.5 * epsilon(x) * total / values[0] if values[0] > 0.0 else 1.0
-    rank = rule.clip(kept(values, tolerance, floor), len(values))
+    rank = rule.clip(kept(values, tolerance, floor), len(values), node)
     return basis[:, :rank], math.sqrt(math.fsum(v * v for v in values[rank:]))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.arrays import namespace
+from tensorflowlr.arrays import Array
 from tensorflowlr.tensors import construct
 from tensorflowlr.tensors.shapes import TensorTrain, TuckerTensor, train_cores
 from tensorflowlr.tensors.tree_tensor import TreeTensor
@@ -61,13 +62,17 @@ def from_tensorly(obj: Any, *, tree: Tree | None = None) -> TreeTensor:
     factors = [arrays.asarray(f) for f in obj.factors]
     weights = arrays.asarray(obj.weights, like=factors[0], dtype=factors[0].dtype)
     tree = construct.checked_tree(tree or Tree.balanced(len(factors)), len(factors))
+    return cp_tree(weights, factors, tree)
+
+
+def cp_tree(weights: Array, factors: Sequence[Array], tree: Tree) -> TreeTensor:
+    """The sum of weighted products of the factors' columns, on a tree of as many modes."""
     rank = int(factors[0].shape[1])
-    xp = namespace(factors[0])
     cores = list(factors)
     for node in tree.inner:
         order = len(tree.children[node]) + (node != tree.root)
         core = arrays.zeros((rank,) * order, factors[0])
         for j in range(rank):
             core[(j,) * order] = weights[j] if node == tree.root else 1.0
-        cores.append(xp.asarray(core))
+        cores.append(core)
     return TreeTensor(tree, cores)

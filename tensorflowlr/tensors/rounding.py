@@ -26,7 +26,7 @@ from tensorflowlr.arrays import (
     unfold,
 )
 from tensorflowlr.trees import Tree
-from tensorflowlr.truncation import Truncation, kept
+from tensorflowlr.truncation import Truncation, kept, nearest_conditioned
 
 Cores = tuple[Array, ...]
 
@@ -122,16 +122,17 @@ def edge_bases(
     # squares are in units of the norm, so that they neither vanish nor overflow
     unit = total or 1.0
     budget = ((1.0 - CARRIED_SHARE) * tolerance / unit) ** 2
-    left = tree.rounding_edges
+    held = sum(rule.holds(node, cores[node].shape[-1]) for node in tree.edges)
+    left = max(tree.rounding_edges - held, 1)
     found: list[EdgeBasis | None] = [None] * len(cores)
     dropped, capped = 0.0, False
 
-    def choose(basis: Array, values: list[float]) -> EdgeBasis:
+    def choose(node: int, basis: Array, values: list[float]) -> EdgeBasis:
         nonlocal budget, left, dropped, capped
         share = math.sqrt(budget / max(left, 1)) * unit
         floor = noise * len(values) ** 0.5 / values[0] if values[0] > 0.0 else 1.0
         wanted = max(kept(values, share, floor), 1)
-        rank = rule.clip(wanted, len(values))
+        rank = rule.clip(wanted, len(values), node)
         tail = math.fsum((s / unit) ** 2 for s in values[rank:])
         if rank < wanted:
             capped = True
@@ -141,14 +142,19 @@ def edge_bases(
         carried = rank if rank < wanted else max(rank, kept(values, carry, floor))
         return EdgeBasis(basis[:, :carried], values[:carried], rank)
 
+    def left_out(node: int) -> bool:
+        return (skip is not None and skip[node]) or rule.holds(node, cores[node].shape[-1])
+
     for node in tree.downward:
         below = tree.children[node]
         if node == tree.root:
             xp = namespace(root)
             if len(below) == 2:
+                if all(rule.holds(child, cores[child].shape[-1]) for child in below):
+                    continue
                 u, s, vh = svd(root)
                 values = to_numpy(s).tolist()
-                first = choose(u, values)
+                first = choose(below[0], u, values)
                 # both edges below a binary root separate the same halves
                 second = vh.mT[:, : len(first.singular_values)]
                 found[below[0]] = first
@@ -162,13 +168,13 @@ def edge_bases(
             assert edge is not None
             centre = multiply(cores[node], edge.weighted.mT, cores[node].ndim - 1)
         for i, child in enumerate(below):
-            if skip is not None and skip[child]:
+            if left_out(child):
                 continue
             rows = unfold(centre, i)
             if rows.shape[0] > 2 * rows.shape[1]:
                 rows = triangle(rows)
             _, s, vh = svd(rows)
-            found[child] = choose(vh.mT, to_numpy(s).tolist())
+            found[child] = choose(child, vh.mT, to_numpy(s).tolist())
     return found, Discarded(math.sqrt(dropped) * unit, capped)
 
 
@@ -192,20 +198,39 @@ def truncate(
     for node in tree.nodes:
         core = result[node]
         edge = bases[node]
-        kept_basis = None if edge is None else edge.basis[:, : edge.rank]
+        # whoever sets limits per edge keeps complete bases of which nothing is cut as they are
+        whole = rule.edge_ranks is not None and edge is not None and (
+            tree.is_leaf(node) and edge.rank >= core.shape[0])
+        kept_basis = None if edge is None or whole else edge.basis[:, : edge.rank]
         if kept_basis is not None:
             core = multiply(core, kept_basis.mT, core.ndim - 1)
         for i, child in enumerate(tree.children[node]):
-            core = multiply(core, transfer[child], i)
-        if kept_basis is None:
+            if transfer[child] is not None:
+                core = multiply(core, transfer[child], i)
+        if kept_basis is None and (node == tree.root or tree.is_leaf(node)):
             result[node] = core
         elif tree.is_leaf(node):
             result[node], transfer[node] = polished(core), adjoint(kept_basis)
         else:
             q, r = qr(unfold(core, core.ndim - 1))
             result[node] = fold(q, core.shape, core.ndim - 1)
-            transfer[node] = r @ adjoint(kept_basis)
+            transfer[node] = r if kept_basis is None else r @ adjoint(kept_basis)
+    if rule.max_condition is not None:
+        result[-1] = conditioned(result[-1], rule.max_condition)
     return tuple(result), discarded
+
+
+def conditioned(root: Array, condition: float) -> Array:
+    """The root core with the singular values of its first matricisation brought together."""
+    rows = unfold(root, 0)
+    u, s, vh = svd(rows)
+    values = to_numpy(s).tolist()
+    if not values[0] > 0.0 or values[0] <= condition * values[-1]:
+        return root
+    nearest = nearest_conditioned(values, condition)
+    xp = namespace(root)
+    scale = xp.asarray(nearest, dtype=s.dtype, device=root.device)
+    return fold(u @ (xp.astype(scale, root.dtype)[:, None] * vh), root.shape, 0)
 
 
 def polished(basis: Array) -> Array:
