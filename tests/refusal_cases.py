@@ -191,9 +191,12 @@ ARITHMETIC = (
 def doors() -> set[str]:
     """Every public function, class and method that takes an argument."""
     import tensorflowlr as tlr
-    from tensorflowlr import config, plotting
+    from tensorflowlr import config, plotting, tubal
+    from tensorflowlr.tubal import sensing
 
-    found: set[str] = {"io.read_array"}
+    found: set[str] = {"io.read_array", *members(tubal, "tubal.")}
+    for name in ("Measurements", "EntrySamples", "random_truth", "gradient_descent"):
+        found |= openings(f"tubal.sensing.{name}", getattr(sensing, name))
     for module, prefix in ((tlr, ""), (config, "config."), (plotting, "plotting.")):
         for name, value in public(module):
             own = getattr(value, "__module__", "")
@@ -284,7 +287,7 @@ def config_keys() -> set[str]:
 
 
 ROOMS = ("tensors", "operators", "observers", "problems", "runs", "files", "config",
-         "decompositions")
+         "decompositions", "tubal")
 
 
 def table() -> list[Case]:
