@@ -174,13 +174,14 @@ INSIDE = {
     "limits": "edges are asked for by truncations",
     "holds": "edges are asked for by truncations",
     "probe": "checkpoints ask fields",
+    "homogeneous": "fields are called by methods",
 }
 # doors all the same, by these names
 OPEN = {"SymmetricCP.evaluate", "MomentTensor.evaluate", "CumulantTensor.evaluate"}
 # what the library makes and users read
 RESULTS = (
     "Solution", "StepInfo", "Ensemble", "config.RunConfig", "config.RunConfig.with_directory",
-    "Diagnostics",
+    "Diagnostics", "tubal.Channel",
 )
 ARITHMETIC = (
     "__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__",

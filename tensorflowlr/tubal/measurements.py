@@ -31,7 +31,10 @@ class Measurements:
         if dense.ndim != 5 or dense.shape[2] != dense.shape[3]:
             raise ValueError("tensors must have shape (problems, m, n, n, k), "
                              f"not {tuple(dense.shape)}")
+        if arrays.is_complex(dense):
+            raise TypeError(f"tensors must be real, not {dense.dtype}")
         self.spectrum = spectrum_of((dense.shape[4],), "fft", True)
+        self.count = int(dense.shape[1])
         self.problems, self.size = int(dense.shape[0]), int(dense.shape[2])
         self.rows = vectors(faces_of(dense, self.spectrum), self.spectrum)
 
@@ -50,10 +53,12 @@ class Measurements:
 
     def apply(self, faces: Array) -> Array:
         """⟨G_i, X⟩ of tensors given by faces (problems, starts, count, n, n)."""
+        _check_faces(faces, self)
         return vectors(faces, self.spectrum) @ self.rows.mT
 
     def adjoint(self, values: Array) -> Array:
         """Faces of Σ values_i G_i for values (problems, starts, m)."""
+        _check_values(values, self)
         return _faces(values @ self.rows, self.spectrum, self.size)
 
 
@@ -89,12 +94,12 @@ class EntrySamples:
         self.size, tube = whole_number(size, "size"), whole_number(tube, "tube")
         self.spectrum = spectrum_of((tube,), "fft", True)
         self.indices = _checked_indices(indices, self.size**2 * tube)
-        self.problems, count = (int(n) for n in self.indices.shape)
+        self.problems, self.count = (int(n) for n in self.indices.shape)
         # sums over samples as look-ups, which every library has: where each entry's sample
         # lies, or the zero that follows them all
-        found = host.full((self.problems, self.size**2 * tube), count)
+        found = host.full((self.problems, self.size**2 * tube), self.count)
         for row, places in zip(found, to_numpy(self.indices), strict=True):
-            row[places] = host.arange(count)
+            row[places] = host.arange(self.count)
         self._samples = arrays.integers(found, self.indices)
 
     @classmethod
@@ -116,15 +121,32 @@ class EntrySamples:
 
     def apply(self, faces: Array) -> Array:
         """The entries of tensors given by faces (problems, starts, count, n, n)."""
+        _check_faces(faces, self)
         return _looked_up(dense_of(faces, self.spectrum), self.indices)
 
     def adjoint(self, values: Array) -> Array:
         """Faces of the tensors with these values (problems, starts, m), zero elsewhere."""
+        _check_values(values, self)
         xp, lead = namespace(values), tuple(values.shape[:2])
         filled = xp.concat([values, xp.zeros_like(values[..., :1])], axis=-1)
         n, k = self.size, self.spectrum.tube[0]
         dense = xp.reshape(_looked_up(filled, self._samples), (*lead, n, n, k))
         return faces_of(dense, self.spectrum)
+
+
+def _check_faces(faces: Any, operator: Measurements | EntrySamples) -> None:
+    n, count = operator.size, operator.spectrum.count
+    shape = tuple(getattr(faces, "shape", ()))
+    if len(shape) != 5 or (shape[0], *shape[2:]) != (operator.problems, count, n, n):
+        raise ValueError("faces must be an array of shape "
+                         f"({operator.problems}, starts, {count}, {n}, {n}), not {shown(faces)}")
+
+
+def _check_values(values: Any, operator: Measurements | EntrySamples) -> None:
+    shape = tuple(getattr(values, "shape", ()))
+    if len(shape) != 3 or (shape[0], shape[2]) != (operator.problems, operator.count):
+        raise ValueError("values must be an array of shape "
+                         f"({operator.problems}, starts, {operator.count}), not {shown(values)}")
 
 
 def _checked_indices(indices: Any, places: int) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, namespace
-from tensorflowlr.checks import positive, real_number, whole_number
+from tensorflowlr.checks import positive, real_number, shown, whole_number
 from tensorflowlr.tensors import construct
 from tensorflowlr.tubal import facewise
 from tensorflowlr.tubal.tensor import TubalTensor
@@ -57,8 +57,10 @@ def t_completion(
     x = construct.checked_array(x, "x")
     tol = real_number(tol, "tol", "a positive finite number", positive)
     count = whole_number(iterations, "iterations")
-    if tuple(getattr(known, "shape", ())) != tuple(x.shape) or "bool" not in str(known.dtype):
-        raise ValueError(f"known must be booleans of shape {tuple(x.shape)}")
+    if "bool" not in str(getattr(known, "dtype", "")):
+        raise TypeError(f"known must be an array of booleans, not {shown(known)}")
+    if tuple(known.shape) != tuple(x.shape):
+        raise ValueError(f"known must have shape {tuple(x.shape)}, not {tuple(known.shape)}")
     xp = namespace(x)
     x = xp.where(known, x, xp.zeros_like(x))
     size = arrays.norm(x) or 1.0

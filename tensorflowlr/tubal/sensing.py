@@ -112,22 +112,31 @@ def gradient_descent(
     rate = real_number(rate, "rate", "a positive finite number", positive)
     iterations, every = whole_number(iterations, "iterations"), whole_number(every, "every")
     spectrum = measurements.spectrum
-    x = faces_of(construct.checked_array(truth, "truth"), spectrum)[:, None, ...]
+    x = faces_of(_checked_truth(truth, measurements), spectrum)[:, None, ...]
     rank = whole_number(rank, "rank", 1, measurements.size)
     xp = namespace(x)
     u = xp.stack([_square(construct.checked_array(s, f"starts[{i}]"), measurements)
                   for i, s in enumerate(construct.checked_list(starts, "starts"))], axis=1)
     y = measurements.apply(x)
     look = _Look(measurements, x, y, rank)
-    for done in range(iterations + 1):
-        product = u @ adjoint(u)
-        residual = measurements.apply(product) - y
-        if done % every == 0 or done == iterations:
-            look(done, u, product, residual)
-        if done < iterations:
-            slope = measurements.adjoint(residual)
-            u = u - rate * ((slope + adjoint(slope)) @ u)
+    with arrays.quiet():
+        for done in range(iterations + 1):
+            product = u @ adjoint(u)
+            residual = measurements.apply(product) - y
+            if done % every == 0 or done == iterations:
+                look(done, u, product, residual)
+            if done < iterations:
+                slope = measurements.adjoint(residual)
+                u = u - rate * ((slope + adjoint(slope)) @ u)
     return look.trace(dense_of(u, spectrum))
+
+
+def _checked_truth(truth: Any, measurements: Measurements | EntrySamples) -> Array:
+    made, n = construct.checked_array(truth, "truth"), measurements.size
+    wanted = (measurements.problems, n, n, *measurements.spectrum.tube)
+    if tuple(made.shape) != wanted or arrays.is_complex(made):
+        raise ValueError(f"truth must be real, of shape {wanted}, not {shown(truth)}")
+    return made
 
 
 def _square(start: Array, measurements: Measurements | EntrySamples) -> Array:
@@ -167,14 +176,14 @@ class _Look:
         return host.asin(host.clip(host.max(sines, axis=-1), 0.0, 1.0))
 
     def __call__(self, done: int, u: Array, product: Array, residual: Array) -> None:
-        basis, s, _ = arrays.svd(u)
-        basis = basis[..., : self.rank]
-        found = arrays.to_numpy(s)[..., : self.rank] ** 2
         xp = namespace(residual)
         misfit = arrays.to_numpy(xp.linalg.vector_norm(residual, axis=-1))
         whole = arrays.to_numpy(xp.linalg.vector_norm(self.y, axis=-1))
         if not host.all(host.isfinite(misfit)):
             raise FloatingPointError(f"the descent diverged before step {done}: lower the rate")
+        basis, s, _ = arrays.svd(u)
+        basis = basis[..., : self.rank]
+        found = arrays.to_numpy(s)[..., : self.rank] ** 2
         weights = self.spectrum.weights[:, None]
         gaps = host.sqrt(host.sum(weights * (found - self.values) ** 2, axis=-2))
         size = host.sqrt(host.sum(weights * self.values**2, axis=-2))
