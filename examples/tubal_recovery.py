@@ -29,7 +29,7 @@ def robust(rng: np.random.Generator) -> list[np.ndarray]:
     """A camera that pans over a table, with wrong pixels, and without them.
 
     Shape (rows, frames, columns): a pan shifts frames along the tubes, which is a product
-    with a tube, so that the frames are nearly one tubal column and its multiples.
+    with a tube; only what enters and leaves at the edges adds to the tubal rank.
     """
     table = data.coffee()[::3, ::3].mean(axis=2) / 255.0
     cube = np.stack([table[:, 2 * t : 2 * t + 128] for t in range(FRAMES)], axis=1)
