@@ -10,6 +10,7 @@ from tensorflowlr.arrays import Array, adjoint, host, namespace
 from tensorflowlr.checks import not_negative, real_number, shown
 from tensorflowlr.tubal import facewise
 from tensorflowlr.tubal.facewise import checked_executor
+from tensorflowlr.tubal.spectrum import given_transform
 from tensorflowlr.tubal.tensor import TubalTensor, as_tubal
 
 
@@ -60,8 +61,7 @@ def t_product(A: Any, B: Any, *, transform: Any = "fft") -> Any:
 def transform_of(other: Any, transform: Any) -> Any:
     """The transform that an array takes beside another operand."""
     if isinstance(other, TubalTensor):
-        spectrum = other.spectrum
-        return spectrum.name if spectrum.name != "matrix" else list(spectrum.matrices)
+        return given_transform(other.spectrum)
     return transform
 
 
