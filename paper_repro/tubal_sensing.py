@@ -19,9 +19,18 @@ from paper_repro.report import Table, Verdicts
 from tensorflowlr.tubal import sensing
 
 TITLE = "Tubal gradient descent: phases, over-parametrisation, scale (arXiv 2410.16247)"
-SIZE, TUBE, RATE, PROBLEMS = 10, 4, 1e-5, 5
+SIZE, TUBE, RATE = 10, 4, 1e-5
+# phases need more problems than the others for a steady median
+PROBLEMS, MANY = 5, 20
 WIDTHS = (10, 50, 100, 200, 400)
 SCALES = (1e-2, 1e-4, 1e-6, 1e-8)
+# iterations of the phases and of the others, and how often errors are looked at
+LONG, SHORT, EVERY = 10_000, 4000, 50
+# final test errors of five other problems
+KNOWN_PHASES, KNOWN_WIDTH = (2e-5, 1e-4), (3.7e-7, 1.2e-5)
+KNOWN_SCALES = ((5.8e-3, 9.8e-3), (3.8e-4, 1.5e-3), (4.3e-6, 5.3e-5), (2.5e-7, 4.8e-6))
+COLUMNS = [("least", ".1e"), ("median", ".1e"), ("largest", ".1e"), ("known", ""),
+           ("inside", "")]
 
 
 def problem(
@@ -42,16 +51,32 @@ def start(width: int, scale: float, problems: int, seed: int) -> Array:
 
 
 def band(panel, t: Array, values: Array, label: str, colour: str) -> None:
-    """The median over repeats in the middle of the range of all."""
-    panel.fill_between(t, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, lw=0)
+    """The median over repeats, and between which values the middle half of them lies."""
+    low, high = np.quantile(values, (0.25, 0.75), axis=0)
+    panel.fill_between(t, low, high, color=colour, alpha=0.2, lw=0)
     panel.semilogy(t, np.median(values, axis=0), color=colour, label=label, lw=1.6)
+
+
+def cells(values: Array, known: tuple[float, float]) -> tuple[object, ...]:
+    """What a table says of single problems beside a known range."""
+    low, high = known
+    inside = int(np.sum((values >= low) & (values <= high)))
+    return (values.min(), np.median(values), values.max(), f"{low:.1e} … {high:.1e}",
+            f"{inside} of {len(values)}")
+
+
+def within(verdicts: Verdicts, name: str, values: Array, known: tuple[float, float]) -> None:
+    """Whether the median over problems lies in a known range."""
+    median = float(np.median(values))
+    verdicts.at_least(f"{name}, median", median, known[0])
+    verdicts.at_most(f"{name}, median", median, known[1])
 
 
 def phases(output: Path, verdicts: Verdicts, problems: int) -> None:
     """N = 10, k = 4, r = 2, R = 100, m = 254, α = 1e-7, 10 000 iterations."""
     A, X = problem(2, 1.2, symmetric=False, problems=problems, seed=10)
     trace = sensing.gradient_descent(
-        A, X, [start(100, 1e-7, problems, 12)], rank=2, rate=RATE, iterations=10_000, every=50
+        A, X, [start(100, 1e-7, problems, 12)], rank=2, rate=RATE, iterations=LONG, every=EVERY
     )
     t, measured = trace.iterations, trace.angle_measured[:, 0]
     truth, test = trace.angle_truth[:, 0], trace.test[:, 0]
@@ -60,7 +85,8 @@ def phases(output: Path, verdicts: Verdicts, problems: int) -> None:
     band(panel, t, truth, "angle to the true subspace", COLOURS["vermilion"])
     band(panel, t, test, "test error", COLOURS["green"])
     band(panel, t, trace.train[:, 0], "train error", COLOURS["purple"])
-    panel.set(xlabel="iteration", title="Two phases of gradient descent")
+    panel.set(xlabel="iteration",
+              title=f"Two phases: median and middle half of {problems} problems")
     panel.legend(frameon=False, fontsize=9)
     save_figure(figure, output / "phases.png")
     low = measured.min(axis=1)
@@ -72,9 +98,13 @@ def phases(output: Path, verdicts: Verdicts, problems: int) -> None:
     verdicts.at_least("phases: median final angle to the measured subspace",
                       float(np.median(measured[:, -1])), 0.5)
     verdicts.at_most("phases: largest final angle to the truth", float(truth[:, -1].max()), 1e-3)
-    middle = float(np.median(test[:, t.tolist().index(5000)]))
-    verdicts.at_most("phases: median test error at 5000", middle, 5e-2)
-    verdicts.at_most("phases: median test error at 10 000", float(np.median(test[:, -1])), 1e-4)
+    half = test[:, t.tolist().index(LONG // 2)]
+    verdicts.at_most(f"phases: median test error at {LONG // 2}, twice the known 2.5e-2",
+                     float(np.median(half)), 5e-2)
+    within(verdicts, f"phases: test error at {LONG}", test[:, -1], KNOWN_PHASES)
+    table = Table("Final test error of the phases", COLUMNS)
+    table.add(*cells(test[:, -1], KNOWN_PHASES))
+    table.save(output, "phases")
 
 
 def width(output: Path, verdicts: Verdicts, problems: int) -> None:
@@ -82,22 +112,28 @@ def width(output: Path, verdicts: Verdicts, problems: int) -> None:
     A, X = problem(3, 0.9, symmetric=True, problems=problems, seed=20)
     trace = sensing.gradient_descent(
         A, X, [start(R, 1e-7, problems, 22) for R in WIDTHS], rank=3, rate=RATE,
-        iterations=4000, every=50,
+        iterations=SHORT, every=EVERY,
     )
-    table = Table("Final test error over the width R", [
-        ("R", "d"), ("least", ".1e"), ("median", ".1e"), ("largest", ".1e")])
+    table = Table("Final test error over the width R", [("R", "d"), *COLUMNS])
     figure, (panel,) = new_figure(1, 1, (7.5, 4.5))
+    every = trace.test.reshape(-1, len(trace.iterations))
+    panel.fill_between(trace.iterations, every.min(axis=0), every.max(axis=0),
+                       color=COLOURS["grey"], alpha=0.25, lw=0, label="all problems and R")
+    dashes = ("-", "--", "-.", ":", (0, (1, 3)))
     for i, (R, colour) in enumerate(zip(WIDTHS, list(COLOURS.values())[1:], strict=False)):
-        last = trace.test[:, i, -1]
-        table.add(R, last.min(), np.median(last), last.max())
-        band(panel, trace.iterations, trace.test[:, i], f"R = {R}", colour)
+        table.add(R, *cells(trace.test[:, i, -1], KNOWN_WIDTH))
+        panel.semilogy(trace.iterations, np.median(trace.test[:, i], axis=0), color=colour,
+                       label=f"R = {R}, median", linestyle=dashes[i], lw=1.8)
     panel.set(xlabel="iteration", ylabel="test error", title="Over-parametrisation")
     panel.legend(frameon=False, fontsize=9)
     save_figure(figure, output / "width.png")
     table.save(output, "width")
     last = trace.test[:, :, -1]
     medians = np.median(last, axis=0)
-    verdicts.at_most("width: largest final test error", float(last.max()), 1.2e-5 * 1.2)
+    verdicts.at_least("width: least median of the final test error", float(medians.min()),
+                      KNOWN_WIDTH[0])
+    verdicts.at_most("width: largest median of the final test error", float(medians.max()),
+                     KNOWN_WIDTH[1])
     verdicts.at_most("width: medians of R >= 50, largest over least",
                      float(medians[1:].max() / medians[1:].min()), 3.0)
 
@@ -107,20 +143,19 @@ def scale(output: Path, verdicts: Verdicts, problems: int) -> None:
     A, X = problem(3, 0.9, symmetric=True, problems=problems, seed=20)
     trace = sensing.gradient_descent(
         A, X, [start(200, a, problems, 32) for a in SCALES], rank=3, rate=RATE,
-        iterations=4000, every=50,
+        iterations=SHORT, every=EVERY,
     )
-    known = ("5.8e-3 … 9.8e-3", "3.8e-4 … 1.5e-3", "4.3e-6 … 5.3e-5", "2.5e-7 … 4.8e-6")
-    largest = (9.8e-3, 1.5e-3, 5.3e-5, 4.8e-6)
-    table = Table("Final test error over the scale of the start", [
-        ("α", ".0e"), ("least", ".1e"), ("median", ".1e"), ("largest", ".1e"), ("known", "")])
+    table = Table("Final test error over the scale of the start", [("α", ".0e"), *COLUMNS])
     last = trace.test[:, :, -1]
-    for i, alpha in enumerate(SCALES):
-        table.add(alpha, last[:, i].min(), np.median(last[:, i]), last[:, i].max(), known[i])
-        verdicts.at_most(f"scale: median test error at α = {alpha:.0e}",
-                         float(np.median(last[:, i])), largest[i])
+    for i, (alpha, known) in enumerate(zip(SCALES, KNOWN_SCALES, strict=True)):
+        table.add(alpha, *cells(last[:, i], known))
+        within(verdicts, f"scale: test error at α = {alpha:.0e}", last[:, i], known)
     figure, (panel,) = new_figure(1, 1, (6.0, 4.5))
     x = np.asarray(SCALES)
-    panel.loglog(np.tile(x, (problems, 1)).T, last.T, ".", color=COLOURS["grey"])
+    low, high = np.transpose(KNOWN_SCALES)
+    panel.vlines(x, low, high, color=COLOURS["orange"], alpha=0.5, lw=9, label="known range")
+    panel.loglog(np.repeat(x, problems), last.T.ravel(), ".", color=COLOURS["black"],
+                 label="single problems")
     panel.loglog(x, np.median(last, axis=0), "o-", color=COLOURS["blue"], label="median")
     panel.loglog(x, np.median(last[:, 0]) * (x / x[0]) ** (21 / 16), "--", label="α^(21/16)",
                  color=COLOURS["vermilion"])
@@ -128,15 +163,16 @@ def scale(output: Path, verdicts: Verdicts, problems: int) -> None:
     panel.legend(frameon=False)
     save_figure(figure, output / "scale.png")
     table.save(output, "scale")
-    verdicts.at_least("scale: fitted slope", slope(x, np.median(last, axis=0)), 0.4)
+    # the known ranges themselves have a slope of about 0.66; the bound of the theory is 21/16
+    verdicts.at_least("scale: fitted slope of medians", slope(x, np.median(last, axis=0)), 0.5)
 
 
 def run(output: Path, full: bool = False) -> int:
     """Draw the figures, write tables and verdicts; return 0 if all verdicts pass."""
-    verdicts, problems = Verdicts(), 20 if full else PROBLEMS
-    for part in (phases, width, scale):
+    verdicts, problems = Verdicts(), MANY if full else PROBLEMS
+    for part, count in ((phases, MANY), (width, problems), (scale, problems)):
         with stopwatch(part.__name__):
-            part(output, verdicts, problems)
+            part(output, verdicts, count)
     return verdicts.save(output)
 
 

@@ -128,7 +128,7 @@ def resume(
 @app.command()
 def decompose(
     file: Annotated[Path, typer.Argument(help="An array: .npy, .csv or .parquet.")],
-    method: Annotated[str, typer.Option(help="spm, tucker or tree.")] = "spm",
+    method: Annotated[str, typer.Option(help="spm, tucker, tree or tubal.")] = "spm",
     moments: Annotated[
         int | None, typer.Option(help="Decompose the moments of this order of the file's rows.")
     ] = None,

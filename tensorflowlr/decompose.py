@@ -224,6 +224,27 @@ def _tree_result(x: Any, Y: TreeTensor) -> Result:
     return Result(Y, summary, {"error": error, "share": share}, draw)
 
 
+def _tubal(x: Any, options: Options) -> Result:
+    from tensorflowlr.tubal import t_svd
+
+    Y = t_svd(x, options.truncation)
+    values = t_svd(x).singular_values()
+    made, size = Y.to_dense(), arrays.norm(x)
+    error = arrays.norm(x - made) / size if size else 0.0
+    ranks = Y.multirank
+
+    def draw(left: Any, right: Any) -> None:
+        from tensorflowlr import panels
+
+        panels.tubes(left, values, ranks)
+        panels.slices(right, x, made)
+
+    low, high = int(host.min(ranks)), Y.tubal_rank
+    spread = f"{low}" if low == high else f"from {low} to {high}"
+    summary = f"{Y!r}\nrelative error {error:.1e}, ranks of faces {spread}"
+    return Result(Y, summary, {"error": error, "multirank": ranks}, draw)
+
+
 def _unfolded(x: Any, modes: tuple[int, ...]) -> Any:
     rest = [i for i in range(x.ndim) if i not in modes]
     rows = 1
@@ -233,5 +254,5 @@ def _unfolded(x: Any, modes: tuple[int, ...]) -> Any:
 
 
 METHODS: dict[str, Callable[[Any, Options], Result]] = {
-    "spm": _spm, "tucker": _tucker, "tree": _tree,
+    "spm": _spm, "tucker": _tucker, "tree": _tree, "tubal": _tubal,
 }

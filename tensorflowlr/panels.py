@@ -231,3 +231,38 @@ def bars(panel: Axes, names: list[str], heights: list[int], label: str) -> None:
     panel.set_xticks(range(len(names)), names, fontsize=7, rotation=45 if len(names) > 6 else 0)
     panel.set_xlabel("modes")
     panel.set_ylabel(label)
+
+
+def tubes(panel: Axes, values: Any, cuts: Any) -> None:
+    """Singular values of every face on a logarithmic scale, those that are kept filled."""
+    floor = max(float(host.max(v)) for v in values) * 1e-17 or 1e-300
+    for j, (face, cut) in enumerate(zip(values, cuts, strict=True)):
+        heights = host.where(face > floor, face, floor)
+        numbers, colour = host.arange(1, len(heights) + 1), COLOURS[j % len(COLOURS)]
+        label = f"{j}" if len(values) <= FEW else "_"
+        panel.semilogy(numbers, heights, "-", color=colour, linewidth=0.7)
+        panel.semilogy(numbers[:cut], heights[:cut], "o", color=colour, markersize=4, label=label)
+        panel.semilogy(numbers[cut:], heights[cut:], "o", color=colour, markersize=4,
+                       markerfacecolor="none")
+    _entries(panel.xaxis)
+    panel.set_xlabel("number")
+    panel.set_ylabel("singular value")
+    panel.set_title("singular tubes, a line per face; kept values filled", fontsize=10)
+    if len(values) <= FEW:
+        panel.legend(fontsize=7, title="face", title_fontsize=7)
+
+
+def slices(panel: Axes, given: Any, made: Any) -> None:
+    """The first frontal slice of a tensor above that of its approximation, on one scale."""
+    pair = [x.reshape((*x.shape[:2], -1))[:, :, 0] for x in (given, made)]
+    first, second = (_real(x, "")[0] for x in pair)
+    rows, columns = first.shape
+    axis = 0 if columns > rows else 1
+    image = panel.imshow(host.concat([first, second], axis=axis), interpolation="nearest",
+                         **_colours(first))
+    line = panel.axhline if axis == 0 else panel.axvline
+    line((rows if axis == 0 else columns) - 0.5, color="white", linewidth=2.0)
+    panel.set_axis_off()
+    panel.set_title("first slice " + ("above" if axis == 0 else "beside") + " its approximation",
+                    fontsize=10)
+    panel.figure.colorbar(image, ax=panel, label="entry")

@@ -174,13 +174,14 @@ INSIDE = {
     "limits": "edges are asked for by truncations",
     "holds": "edges are asked for by truncations",
     "probe": "checkpoints ask fields",
+    "homogeneous": "fields are called by methods",
 }
 # doors all the same, by these names
 OPEN = {"SymmetricCP.evaluate", "MomentTensor.evaluate", "CumulantTensor.evaluate"}
 # what the library makes and users read
 RESULTS = (
     "Solution", "StepInfo", "Ensemble", "config.RunConfig", "config.RunConfig.with_directory",
-    "Diagnostics",
+    "Diagnostics", "tubal.Channel",
 )
 ARITHMETIC = (
     "__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__",
@@ -191,9 +192,12 @@ ARITHMETIC = (
 def doors() -> set[str]:
     """Every public function, class and method that takes an argument."""
     import tensorflowlr as tlr
-    from tensorflowlr import config, plotting
+    from tensorflowlr import config, plotting, tubal
+    from tensorflowlr.tubal import sensing
 
-    found: set[str] = {"io.read_array"}
+    found: set[str] = {"io.read_array", *members(tubal, "tubal.")}
+    for name in ("Measurements", "EntrySamples", "random_truth", "gradient_descent"):
+        found |= openings(f"tubal.sensing.{name}", getattr(sensing, name))
     for module, prefix in ((tlr, ""), (config, "config."), (plotting, "plotting.")):
         for name, value in public(module):
             own = getattr(value, "__module__", "")
@@ -284,7 +288,7 @@ def config_keys() -> set[str]:
 
 
 ROOMS = ("tensors", "operators", "observers", "problems", "runs", "files", "config",
-         "decompositions", "multi_subspace")
+         "decompositions", "multi_subspace", "tubal")
 
 
 def table() -> list[Case]:

@@ -39,6 +39,24 @@ def test_dense_methods(tmp_path, method):
     assert np.linalg.norm(Y.to_dense() - x) <= 0.5 * np.linalg.norm(x)
 
 
+@pytest.mark.parametrize("shape", [(6, 9, 5), (7, 4, 2, 3)])
+def test_tubal(tmp_path, shape):
+    x = np.random.default_rng(0).standard_normal(shape)
+    np.save(tmp_path / "x.npy", x)
+    result = call("decompose", tmp_path / "x.npy", "--method", "tubal", "--rank", 2)
+    assert result.exit_code == 0 and "relative error" in result.stdout
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+    with reading(tmp_path / "x.h5") as file:
+        Y = read_object(file, "tensor")
+        error = read_object(file["numbers"], "error")
+    # the best of rank two in every face
+    faces = np.fft.fftn(x, axes=range(2, x.ndim))
+    faces = np.moveaxis(faces.reshape(*shape[:2], -1), 2, 0)
+    tail = np.linalg.svd(faces, compute_uv=False)[:, 2:]
+    assert error == pytest.approx(np.linalg.norm(tail) / np.linalg.norm(faces), rel=1e-10)
+    assert np.linalg.norm(Y.to_dense() - x) == pytest.approx(error * np.linalg.norm(x), rel=1e-10)
+
+
 def test_moments_of_every_kind_of_table(tmp_path):
     import pyarrow
     import pyarrow.parquet
@@ -59,6 +77,7 @@ def test_moments_of_every_kind_of_table(tmp_path):
     ("x.npy", b"text", (), "no readable array"), ("x.csv", b"a,b\n1,x\n", (), "no table"),
     ("x.csv", b"1,2\n3\n", (), "rows of 1 and of 2"), ("x.csv", b"", (), "no table"),
     ("x.parquet", b"PAR1", (), "no readable Parquet"), ("x.csv", b"1,2\n3,4\n", (), "3 axes"),
+    ("x.csv", b"1,2\n3,4\n", ("--method", "tubal"), "three axes"),
     ("x.csv", b"1,2\n3,4\n", ("--method", "none"), "must be one of"),
     ("x.csv", b"1,2\n3,4\n", ("--method", "tree", "--moments", 4), "goes with"),
     ("x.csv", b"1,nan\n3,4\n", ("--moments", 4), "NaN"),

@@ -20,7 +20,7 @@ def public():
         for name, value in vars(module).items():
             # a room of its own shows what it makes, not what it makes it from
             if module is sensing and name not in (
-                "Measurements", "Trace", "random_truth", "gradient_descent"
+                "EntrySamples", "Measurements", "Trace", "random_truth", "gradient_descent"
             ):
                 continue
             # rooms of the house and what they import along are no surface

@@ -163,3 +163,26 @@ def test_blind_sources(tmp_path):
     alike = np.abs(np.corrcoef(recovered.T, true.T)[:4, 4:])
     assert sorted(alike.argmax(axis=1)) == [0, 1, 2, 3]
     assert (alike.max(axis=1) > 0.999).all()
+
+
+def test_tubal_recovery(tmp_path):
+    pytest.importorskip("skimage")
+    module, found = example("tubal_recovery", tmp_path)
+    for (before, after), least in zip(found, (31.0, 25.5, 23.0), strict=True):
+        assert after > least > before + 10.0
+    # the descent again, on both halves of U and with numbers, tubes by plain FFT
+    rng = np.random.default_rng(1)
+    block, seen, made = module.descent(rng)
+    rng, n = np.random.default_rng(1), module.BLOCK
+    known = rng.random(block.shape) < module.KNOWN
+    assert (seen == np.where(known, block, 0.0)).all()
+    u = np.fft.fft(1e-3 * rng.standard_normal((2 * n, 2 * n, 3)), axis=2).transpose(2, 0, 1)
+    faces = np.fft.fft(block, axis=2).transpose(2, 0, 1)
+    # a positive tensor has the norm of its corner's dilation, twice that of the corner
+    rate = 0.2 / (2.0 * np.linalg.norm(faces, 2, axis=(1, 2)).max())
+    left, right = u[:, :n], u[:, n:]
+    for _ in range(2000):
+        product = np.fft.ifft((left @ right.conj().mT).transpose(1, 2, 0), axis=2).real
+        slope = np.fft.fft(np.where(known, product - block, 0.0), axis=2).transpose(2, 0, 1)
+        left, right = left - rate * slope @ right, right - rate * slope.conj().mT @ left
+    assert np.abs(product - made).max() < 1e-4

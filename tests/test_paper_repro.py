@@ -20,6 +20,7 @@ from paper_repro import (
     report,
     schroedinger,
     schroedinger_figures,
+    tubal_sensing,
 )
 
 
@@ -139,3 +140,19 @@ def test_printed_figures_may_be_rounded() -> None:
     assert common.above_printed(2.35e-4, "2.3e-4", 1.0) == pytest.approx(1.0)
     assert common.above_printed(1.005e-4, "1.00e-4", 1.0) == pytest.approx(1.0)
     assert common.above_printed(8.5e-10, "8e-10", 1.1) == pytest.approx(1.0 / 1.1)
+
+
+def test_tubal_descent_at_a_tiny_size_draws_and_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"PROBLEMS": 2, "MANY": 2, "LONG": 100, "SHORT": 100}.items():
+        monkeypatch.setattr(tubal_sensing, name, value)
+    # too short for any verdict on errors
+    assert tubal_sensing.run(tmp_path) == 1
+    for name in ("phases", "width", "scale"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert "of 2" in (tmp_path / f"{name}.md").read_text()
+    measured = [tubal_sensing.problem(r, f, symmetric=s, problems=1, seed=0)[0].count
+                for r, f, s in ((2, 1.2, False), (3, 0.9, True))]
+    assert measured == [254, 285]
+    assert tubal_sensing.cells(np.array([1.0, 2.0, 9.0]), (1.5, 3.0))[-1] == "1 of 3"

@@ -84,5 +84,5 @@ def truncated(
 ) -> tuple[TreeTensor, Discarded]:
     """The truncated result of a step, of the class of Y, and what was dropped."""
     with record.move("truncate"):
-        kept, discarded = Y.truncate_cores(Y.tree, cores, rule)
+        kept, discarded = Y._truncate_cores(Y.tree, cores, rule)
     return type(Y).trusted(Y.tree, kept, orthonormal=True), discarded

@@ -260,11 +260,11 @@ class TreeTensor:
         The error is at most ``max(atol, rtol ‖Y‖)`` in total, unless `max_rank` cuts.
         """
         rule = construct.checked_rule(rule)
-        cores, _ = self.truncate_cores(self._tree, self.orthogonalize()._cores, rule)
+        cores, _ = self._truncate_cores(self._tree, self.orthogonalize()._cores, rule)
         return self._like(cores, True)
 
     @classmethod
-    def truncate_cores(
+    def _truncate_cores(
         cls, tree: Tree, cores: Sequence[Array], rule: Truncation
     ) -> tuple[Sequence[Array], Discarded]:
         """Orthonormal cores of this class at lower ranks, and what was dropped."""

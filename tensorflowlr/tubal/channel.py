@@ -32,6 +32,7 @@ class Channel:
 
     def exact(self, t: float) -> Array:
         """The solution: each line moves at its own speed and spreads; shape (n, n, k)."""
+        t = real_number(t, "t")
         dense = self.start.to_dense()
         period = dense.shape[2]
         k = host.arange(period // 2 + 1)

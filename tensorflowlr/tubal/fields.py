@@ -13,9 +13,9 @@ from tensorflowlr.fields.factored import CallableEnvironment, CallableLocal, Fac
 from tensorflowlr.moves.frame import Frame
 from tensorflowlr.tensors import TreeTensor, algebra
 from tensorflowlr.tubal.blocks import BlockMatrix
-from tensorflowlr.tubal.low_rank import TubalSVD, own_faces
+from tensorflowlr.tubal.low_rank import TubalSVD
 from tensorflowlr.tubal.spectrum import Spectrum
-from tensorflowlr.tubal.tensor import TubalTensor
+from tensorflowlr.tubal.tensor import TubalTensor, own_faces
 
 Term = tuple[Any, Any, Any]
 

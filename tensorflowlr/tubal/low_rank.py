@@ -15,8 +15,8 @@ from tensorflowlr.truncation import Truncation
 from tensorflowlr.tubal.block_namespace import descending, face_svds
 from tensorflowlr.tubal.blocks import BlockMatrix
 from tensorflowlr.tubal.ranks import face_ranks
-from tensorflowlr.tubal.spectrum import Spectrum
-from tensorflowlr.tubal.tensor import TubalTensor, as_tubal, matched
+from tensorflowlr.tubal.spectrum import Spectrum, given_transform
+from tensorflowlr.tubal.tensor import TubalTensor, as_tubal, matched, own_face
 
 
 class TubalSVD(LowRankMatrix):
@@ -117,7 +117,7 @@ class TubalSVD(LowRankMatrix):
         raise TypeError("a TubalSVD is made by t_svd, TubalSVD(U, S, V) or TubalSVD.random")
 
     @classmethod
-    def truncate_cores(
+    def _truncate_cores(
         cls, tree: Tree, cores: Sequence[Array], rule: Truncation
     ) -> tuple[Sequence[Array], Discarded]:
         """The t-SVD of the middle core decides; faces keep ranks of their own."""
@@ -282,11 +282,6 @@ class TubalSVD(LowRankMatrix):
         return f"TubalSVD(shape={self.shape}, ranks={spread}, transform={self.spectrum.name!r})"
 
 
-def given_transform(spectrum: Spectrum) -> Any:
-    """The argument ``transform`` that makes a spectrum."""
-    return spectrum.name if spectrum.name != "matrix" else list(spectrum.matrices)
-
-
 def from_faces(
     U: Sequence[Array] | Array, S: Sequence[Array] | Array, V: Sequence[Array] | Array,
     spectrum: Spectrum, *, orthonormal: bool = False,
@@ -303,13 +298,3 @@ def from_faces(
     # one axis for the columns of a basis and the side of the core that meets them
     s.axes = (u.axes[1], v.axes[1])
     return TubalSVD.trusted(Tree.matrix(), (u, v, s), orthonormal=orthonormal)
-
-
-def own_faces(a: TubalTensor) -> list[Array]:
-    """The faces of a tubal tensor one by one, real where they are."""
-    return [own_face(a.faces[j, ...], j, a.spectrum) for j in range(a.spectrum.count)]
-
-
-def own_face(block: Array, j: int, spectrum: Spectrum) -> Array:
-    """A face in the kind it has: real, where the spectrum says so."""
-    return arrays.real_part(block) if spectrum.halved and j < spectrum.real_faces else block

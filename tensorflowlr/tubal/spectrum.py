@@ -173,6 +173,11 @@ def spectrum_of(tube: Sequence[int], transform: Any, real: bool) -> Spectrum:
     return Spectrum(tube, transform, real)
 
 
+def given_transform(spectrum: Spectrum) -> Any:
+    """The argument ``transform`` that makes a spectrum."""
+    return spectrum.name if spectrum.name != "matrix" else list(spectrum.matrices)
+
+
 @functools.lru_cache(maxsize=128)
 def _named(tube: tuple[int, ...], transform: str, real: bool) -> Spectrum:
     return Spectrum(tube, transform, real)

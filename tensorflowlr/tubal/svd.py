@@ -12,9 +12,9 @@ from tensorflowlr.tensors import construct
 from tensorflowlr.truncation import Truncation
 from tensorflowlr.tubal import facewise
 from tensorflowlr.tubal.facewise import Stacks, checked_executor
-from tensorflowlr.tubal.low_rank import TubalSVD, from_faces, own_face
+from tensorflowlr.tubal.low_rank import TubalSVD, from_faces
 from tensorflowlr.tubal.ranks import face_ranks
-from tensorflowlr.tubal.tensor import TubalTensor, as_tubal
+from tensorflowlr.tubal.tensor import TubalTensor, as_tubal, own_face
 
 ROUTES = ("auto", "svd", "gram", "randomized")
 # columns beyond the wanted rank, and passes over the data, of the randomised route

@@ -265,3 +265,13 @@ def matched(left: TubalTensor, right: Any) -> tuple[TubalTensor, TubalTensor]:
         TubalTensor.trusted(xp.astype(left.faces, kind, copy=False), a),
         TubalTensor.trusted(xp.astype(right.faces, kind, copy=False), a),
     )
+
+
+def own_faces(a: TubalTensor) -> list[Array]:
+    """The faces of a tubal tensor one by one, real where they are."""
+    return [own_face(a.faces[j, ...], j, a.spectrum) for j in range(a.spectrum.count)]
+
+
+def own_face(block: Array, j: int, spectrum: Spectrum) -> Array:
+    """A face in the kind it has: real, where the spectrum says so."""
+    return arrays.real_part(block) if spectrum.halved and j < spectrum.real_faces else block
