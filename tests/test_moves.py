@@ -81,11 +81,28 @@ def test_weak_directions_come_out_orthonormal(backend, dtype, weight):
     q = np.linalg.qr(gaussian((60, 12), dtype))[0]
     basis, fresh = q[:, :6], q[:, 6:]
     weights = np.array([1.0, 1.0, weight, weight, weight, weight])
-    candidate = basis @ gaussian((6, 6), dtype, 1) + (fresh * weights) @ gaussian((6, 6), dtype, 2)
+    mixing = gaussian((6, 6), dtype, 2)
+    candidate = basis @ gaussian((6, 6), dtype, 1) + (fresh * weights) @ mixing
     grown = backend.numpy(augment(backend.array(basis), backend.array(candidate))[0])
     assert grown.shape == (60, 12)
     assert defect(grown) < EXACT
-    assert np.linalg.norm(fresh - grown @ (grown.conj().T @ fresh), axis=0).max() < 1e-3
+    # round-off of the candidate against the weakest direction in it
+    bound = 2.3e-16 * np.linalg.norm(candidate) / (weight * np.linalg.norm(mixing, -2))
+    assert np.linalg.norm(fresh - grown @ (grown.conj().T @ fresh), axis=0).max() < 10 * bound
+
+
+@pytest.mark.parametrize("weak", [1.0, 1e-6, 1e-17, 0.0])
+def test_many_directions_are_all_taken_up_but_round_off(backend, dtype, weak):
+    q = np.linalg.qr(gaussian((160, 150), dtype))[0]
+    basis, fresh = q[:, :50], q[:, 50:]
+    weights = np.where(np.arange(100) < 90, 1.0, weak)
+    mixing = np.linalg.qr(gaussian((100, 100), dtype, 1))[0]
+    candidate = basis @ gaussian((50, 100), dtype, 2) + (fresh * weights) @ mixing
+    new = backend.numpy(new_directions(backend.array(basis), backend.array(candidate)))
+    count = 100 if weak > 1e-12 else 90
+    assert new.shape == (160, count)
+    assert defect(np.concatenate([basis, new], axis=1)) < EXACT
+    assert np.linalg.norm(fresh[:, :count] - new @ (new.conj().T @ fresh[:, :count])) < 1e-6
 
 
 def test_round_off_adds_no_directions(dtype):
