@@ -7,12 +7,15 @@ library. Arrays decide: what comes in on one library and device goes out on the 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
+import sys
+import threading
 import tokenize
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import array_api_compat
@@ -33,6 +36,8 @@ _NAMESPACES: dict[type, Namespace] = {np.ndarray: host}
 # outside NumPy many products of few columns are several times slower than one of a copy
 NARROW = 32
 LARGE = 1 << 15
+# up to so many entries torch's factorisations run on one thread
+SMALL = 1 << 20
 
 
 def namespace(array: Array) -> Namespace:
@@ -263,11 +268,34 @@ def power_of_two(number: float, *, single: bool = False) -> float:
     return 2.0 ** min(max(math.frexp(number)[1], -most), most)
 
 
+@contextlib.contextmanager
+def _one_thread(matrix: Array) -> Iterator[None]:
+    """Factorise smaller matrices of torch on one thread: threads that share a core stall.
+
+    Torch's number of threads is global, so that only the main thread may change it.
+    """
+    torch = sys.modules.get("torch")
+    if (torch is None or not isinstance(matrix, torch.Tensor) or matrix.is_cuda
+            or matrix.numel() > SMALL
+            or threading.current_thread() is not threading.main_thread()):
+        yield
+        return
+    threads = torch.get_num_threads()
+    if threads > 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if threads > 1:
+            torch.set_num_threads(threads)
+
+
 def qr(matrix: Array) -> tuple[Array, Array]:
     """Thin QR over the last two axes; the signs of R are not normalised."""
     if type(matrix) is np.ndarray and matrix.ndim == 2:
         return _lapack_qr(matrix)
-    return namespace(matrix).linalg.qr(matrix, mode="reduced")
+    with _one_thread(matrix):
+        return namespace(matrix).linalg.qr(matrix, mode="reduced")
 
 
 def triangle(matrix: Array) -> Array:
@@ -276,7 +304,8 @@ def triangle(matrix: Array) -> Array:
         return _packed_qr(matrix)[2]
     if type(matrix) is not np.ndarray and array_api_compat.is_torch_array(matrix):
         # Q is half the work
-        return namespace(matrix).linalg.qr(matrix, mode="r")[1]
+        with _one_thread(matrix):
+            return namespace(matrix).linalg.qr(matrix, mode="r")[1]
     return qr(matrix)[1]
 
 
@@ -284,7 +313,8 @@ def svd(matrix: Array) -> tuple[Array, Array, Array]:
     """Thin SVD over the last two axes: U, descending singular values, Vᴴ."""
     if type(matrix) is np.ndarray and matrix.ndim == 2:
         return _lapack_svd(matrix)
-    return namespace(matrix).linalg.svd(matrix, full_matrices=False)
+    with _one_thread(matrix):
+        return namespace(matrix).linalg.svd(matrix, full_matrices=False)
 
 
 @functools.cache
@@ -337,7 +367,8 @@ def _lapack_svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def eigh(matrix: Array) -> tuple[Array, Array]:
     """Ascending eigenvalues and eigenvectors of Hermitian matrices over the last two axes."""
-    return namespace(matrix).linalg.eigh(matrix)
+    with _one_thread(matrix):
+        return namespace(matrix).linalg.eigh(matrix)
 
 
 def expm(matrix: Array) -> Array:
