@@ -7,13 +7,15 @@ library. Arrays decide: what comes in on one library and device goes out on the 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
+import sys
+import threading
 import tokenize
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import array_api_compat
@@ -32,6 +34,12 @@ HOST_ARRAY = np.ndarray
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 _NAMESPACES: dict[type, Namespace] = {np.ndarray: host}
+
+# outside NumPy many products of few columns are several times slower than one of a copy
+NARROW = 32
+LARGE = 1 << 15
+# up to so many entries torch's factorisations run on one thread
+SMALL = 1 << 20
 
 
 def namespace(array: Array) -> Namespace:
@@ -270,11 +278,34 @@ def power_of_two(number: float, *, single: bool = False) -> float:
     return 2.0 ** min(max(math.frexp(number)[1], -most), most)
 
 
+@contextlib.contextmanager
+def _one_thread(matrix: Array) -> Iterator[None]:
+    """Factorise smaller matrices of torch on one thread: threads that share a core stall.
+
+    Torch's number of threads is global, so that only the main thread may change it.
+    """
+    torch = sys.modules.get("torch")
+    if (torch is None or not isinstance(matrix, torch.Tensor) or matrix.is_cuda
+            or matrix.numel() > SMALL
+            or threading.current_thread() is not threading.main_thread()):
+        yield
+        return
+    threads = torch.get_num_threads()
+    if threads > 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if threads > 1:
+            torch.set_num_threads(threads)
+
+
 def qr(matrix: Array) -> tuple[Array, Array]:
     """Thin QR over the last two axes; the signs of R are not normalised."""
     if type(matrix) is np.ndarray and matrix.ndim == 2:
         return _lapack_qr(matrix)
-    return namespace(matrix).linalg.qr(matrix, mode="reduced")
+    with _one_thread(matrix):
+        return namespace(matrix).linalg.qr(matrix, mode="reduced")
 
 
 def triangle(matrix: Array) -> Array:
@@ -283,7 +314,8 @@ def triangle(matrix: Array) -> Array:
         return _packed_qr(matrix)[2]
     if type(matrix) is not np.ndarray and array_api_compat.is_torch_array(matrix):
         # Q is half the work
-        return namespace(matrix).linalg.qr(matrix, mode="r")[1]
+        with _one_thread(matrix):
+            return namespace(matrix).linalg.qr(matrix, mode="r")[1]
     return qr(matrix)[1]
 
 
@@ -291,7 +323,8 @@ def svd(matrix: Array) -> tuple[Array, Array, Array]:
     """Thin SVD over the last two axes: U, descending singular values, Vᴴ."""
     if type(matrix) is np.ndarray and matrix.ndim == 2:
         return _lapack_svd(matrix)
-    return namespace(matrix).linalg.svd(matrix, full_matrices=False)
+    with _one_thread(matrix):
+        return namespace(matrix).linalg.svd(matrix, full_matrices=False)
 
 
 @functools.cache
@@ -344,7 +377,8 @@ def _lapack_svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def eigh(matrix: Array) -> tuple[Array, Array]:
     """Ascending eigenvalues and eigenvectors of Hermitian matrices over the last two axes."""
-    return namespace(matrix).linalg.eigh(matrix)
+    with _one_thread(matrix):
+        return namespace(matrix).linalg.eigh(matrix)
 
 
 def fft(array: Array, axis: int, *, real: bool = False) -> Array:
@@ -446,10 +480,16 @@ def multiply(tensor: Array, matrix: Array, axis: int) -> Array:
     if axis == tensor.ndim - 1:
         product = reshape(tensor, (math.prod(shape[:-1]), shape[-1])) @ matrix.mT
     else:
-        after = math.prod(shape[axis + 1 :])
-        lead = (shape[axis], after) if axis == 0 else (
-            math.prod(shape[:axis]), shape[axis], after)
-        product = matrix @ reshape(tensor, lead)
+        before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+        if axis == 0:
+            product = matrix @ reshape(tensor, (shape[0], after))
+        elif (type(tensor) is not np.ndarray and after < NARROW
+              and before * shape[axis] * after > LARGE):
+            front = permute(reshape(tensor, (before, shape[axis], after)), (1, 0, 2))
+            product = matrix @ reshape(front, (shape[axis], before * after))
+            product = contiguous(permute(reshape(product, (rows, before, after)), (1, 0, 2)))
+        else:
+            product = matrix @ reshape(tensor, (before, shape[axis], after))
     return reshape(product, (*shape[:axis], rows, *shape[axis + 1 :]))
 
 
@@ -655,7 +695,7 @@ def blas_threads() -> int:
                 if pool["user_api"] == "blas"), default=1)
 
 
-@contextmanager
+@contextlib.contextmanager
 def limited_blas_threads(threads: int) -> Iterator[None]:
     """At most so many threads for the linear algebra loaded so far, loaded later or in children."""
     from threadpoolctl import threadpool_limits

@@ -170,7 +170,6 @@ INSIDE = {
     "check_tree": "is the check itself",
     "stored": "objects are stored by the library",
     "clip": "ranks are clipped by truncations",
-    "truncate_cores": "rounding and methods have checked the rule",
     "limits": "edges are asked for by truncations",
     "holds": "edges are asked for by truncations",
     "probe": "checkpoints ask fields",

@@ -153,6 +153,13 @@ def test_unfold_fold_multiply(backend, dtype, axis):
     np.testing.assert_allclose(backend.numpy(product), expected, atol=1e-13)
 
 
+def test_multiply_of_many_narrow_pieces(backend, dtype):
+    x, m = gaussian((64, 48, 3, 4), dtype), gaussian((6, 48), dtype, seed=1)
+    product = arrays.multiply(backend.array(x), backend.array(m), 1)
+    expected = np.moveaxis(np.tensordot(m, x, (1, 1)), 0, 1)
+    np.testing.assert_allclose(backend.numpy(product), expected, atol=1e-13)
+
+
 @pytest.mark.parametrize("name", DTYPES)
 def test_random_numbers_are_those_of_the_host(backend, name):
     like = backend.array(np.zeros(1))

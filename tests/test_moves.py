@@ -92,6 +92,20 @@ def test_weak_directions_come_out_orthonormal(backend, dtype, weight):
     assert np.linalg.norm(fresh - grown @ (grown.conj().T @ fresh), 2) < round_off
 
 
+@pytest.mark.parametrize("weak", [1.0, 1e-6, 1e-17, 0.0])
+def test_many_directions_are_all_taken_up_but_round_off(backend, dtype, weak):
+    q = np.linalg.qr(gaussian((160, 150), dtype))[0]
+    basis, fresh = q[:, :50], q[:, 50:]
+    weights = np.where(np.arange(100) < 90, 1.0, weak)
+    mixing = np.linalg.qr(gaussian((100, 100), dtype, 1))[0]
+    candidate = basis @ gaussian((50, 100), dtype, 2) + (fresh * weights) @ mixing
+    new = backend.numpy(new_directions(backend.array(basis), backend.array(candidate)))
+    count = 100 if weak > 1e-12 else 90
+    assert new.shape == (160, count)
+    assert defect(np.concatenate([basis, new], axis=1)) < EXACT
+    assert np.linalg.norm(fresh[:, :count] - new @ (new.conj().T @ fresh[:, :count])) < 1e-6
+
+
 def test_round_off_adds_no_directions(dtype):
     basis = np.linalg.qr(gaussian((200, 20), dtype))[0]
     inside = basis @ gaussian((20, 20), dtype, 1)

@@ -236,3 +236,53 @@ def test_a_sum_of_sixty_single_site_terms_has_rank_two():
     assert set(Y.ranks.values()) == {2}
     table = np.random.default_rng(1).integers(0, 3, (100, d))
     np.testing.assert_allclose(Y.entries(table), table @ slopes, rtol=1e-9)
+
+
+def tucker_with(spectra, sizes, tail):
+    """A Tucker tensor whose first two matricisations have about the given singular values."""
+    core = gaussian(sizes)
+    for axis, values in enumerate(spectra):
+        rows = np.moveaxis(core, axis, 0)
+        u, _, vh = np.linalg.svd(rows.reshape(len(rows), -1), full_matrices=False)
+        weighted = (u * values) @ vh
+        core = np.moveaxis(weighted.reshape(rows.shape), 0, axis)
+    return np.ascontiguousarray(core) + tail * gaussian(sizes, seed=1)
+
+
+@pytest.mark.parametrize("rule", [
+    tlr.Truncation(edge_ranks={0: 6, 1: 5, 2: 3}),
+    tlr.Truncation(rtol=0.05, edge_ranks={2: 3}),
+    tlr.Truncation(rtol=0.05, max_rank=4),
+])
+@pytest.mark.parametrize("scale", [1e-150, 1.0, 1e150])
+def test_gram_matrices_truncate_as_well_where_they_resolve_what_is_kept(backend, rule, scale):
+    decay = 2.0 ** -np.arange(12)
+    x = scale * tucker_with((decay, decay), (12, 12, 3), 1e-7)
+    tree = tlr.Tree.tucker(3)
+    bases = [backend.array(np.eye(n)) for n in x.shape]
+    cores = [*bases, backend.array(x)]
+    exact, right = truncate(tree, cores, rule)
+    found, dropped = truncate(tree, cores, rule, squared=True)
+    assert [c.shape for c in found] == [c.shape for c in exact]
+    y, z = (tlr.TreeTensor(tree, c).to_dense() for c in (exact, found))
+    y, z = backend.numpy(y), backend.numpy(z)
+    assert np.linalg.norm(y - z) <= 1e-9 * np.linalg.norm(x)
+    assert abs(dropped.weight - right.weight) <= 1e-7 * np.linalg.norm(x)
+    for core in found[:-1]:
+        u = backend.numpy(core)
+        assert np.abs(u.T @ u - np.eye(u.shape[1])).max() <= 1e-13
+
+
+@pytest.mark.parametrize("rule", [
+    tlr.Truncation(edge_ranks={0: 9, 1: 8, 2: 3}), tlr.Truncation(rtol=1e-8), tlr.Truncation(),
+])
+def test_gram_matrices_are_not_trusted_below_the_root_of_round_off(rule):
+    decay = 10.0 ** -np.arange(12)
+    x = tucker_with((decay, decay), (12, 12, 3), 0.0)
+    tree = tlr.Tree.tucker(3)
+    cores = [*(np.eye(n) for n in x.shape), x]
+    exact, right = truncate(tree, cores, rule)
+    found, dropped = truncate(tree, cores, rule, squared=True)
+    assert dropped == right
+    for a, b in zip(exact, found, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -80,9 +80,13 @@ def dropped(rule: Truncation, frame: Frame, norm: float) -> float:
 
 
 def truncated(
-    Y: TreeTensor, cores: Sequence[Array], rule: Truncation, record: Record
+    Y: TreeTensor, cores: Sequence[Array], rule: Truncation, record: Record, *,
+    squared: bool = False,
 ) -> tuple[TreeTensor, Discarded]:
-    """The truncated result of a step, of the class of Y, and what was dropped."""
+    """The truncated result of a step, of the class of Y, and what was dropped.
+
+    `squared` allows Gram matrices, see `tensors.rounding.edge_bases`.
+    """
     with record.move("truncate"):
-        kept, discarded = Y._truncate_cores(Y.tree, cores, rule)
+        kept, discarded = Y._truncate_cores(Y.tree, cores, rule, squared=squared)
     return type(Y).trusted(Y.tree, kept, orthonormal=True), discarded

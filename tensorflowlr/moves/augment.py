@@ -18,6 +18,8 @@ from tensorflowlr.truncation import kept
 
 # a direction below this many machine epsilons of its candidate is noise of the projection
 NOISE = 20.0
+# from so many columns on, a QR and a bound save much of an SVD
+WIDE = 64
 
 
 def new_directions(basis: Array, candidate: Array, drop: float = 0.0) -> Array:
@@ -44,18 +46,32 @@ def new_directions(basis: Array, candidate: Array, drop: float = 0.0) -> Array:
     if not size < float("inf"):
         raise FloatingPointError("a flow returned NaN or Inf")
     residual = candidate - basis @ (adjoint(basis) @ candidate)
-    u, s, _ = svd(residual)
-    values = to_numpy(s).tolist()
     noise = NOISE * epsilon(basis) * size
-    if values[0] <= noise:
-        return basis[:, :0]
-    rank = min(kept(values, drop, noise / values[0]), rows - old)
-    u = u[:, :rank]
+    u = None
+    if drop == 0.0 and candidate.shape[1] >= WIDE and rows >= old + candidate.shape[1]:
+        u = independent(residual, noise)
+    if u is None:
+        u, s, _ = svd(residual)
+        values = to_numpy(s).tolist()
+        if values[0] <= noise:
+            return basis[:, :0]
+        u = u[:, : min(kept(values, drop, noise / values[0]), rows - old)]
     # weak directions lost their orthogonality to the basis in the first projection
     overlap = adjoint(basis) @ u
-    if rank and norm(overlap) > 4.0 * epsilon(basis):
+    if u.shape[1] and norm(overlap) > 4.0 * epsilon(basis):
         u, _ = qr(u - basis @ overlap)
     return u
+
+
+def independent(columns: Array, noise: float) -> Array | None:
+    """An orthonormal basis of columns whose singular values all exceed `noise`, else None."""
+    q, r = qr(columns)
+    xp = namespace(r)
+    least = float(xp.min(xp.abs(xp.linalg.diagonal(r))))
+    # one over the norm of the inverse is no more than the least singular value
+    if least > noise and norm(xp.linalg.inv(r)) * noise < 1.0:
+        return q
+    return None
 
 
 def augment(core: Array, candidate: Array, drop: float = 0.0) -> tuple[Array, Array]:

@@ -57,10 +57,18 @@ def seen(moments: Moments, old: Frame, new: Frame) -> list[Array | None]:
         total = inside(leaf)
         surroundings = unfold(new.outer[leaf][..., 0], leaf)
         found[leaf] = old.basis[leaf] @ (unfold(total, leaf).mT @ surroundings)
+        part = None
         if leaf in outside:
-            part = unfold(beside(old.outer[leaf][..., 0], leaf), leaf)
-            found[leaf] = found[leaf] + outside[leaf] @ (part.mT @ surroundings)
-    found[-1] = inside(-1)
+            part = beside(old.outer[leaf][..., 0], leaf)
+            found[leaf] = found[leaf] + outside[leaf] @ (unfold(part, leaf).mT @ surroundings)
+        if found[-1] is None:
+            # one more axis turned, and what any leaf has begun is the whole
+            turn = turns.get(leaf)
+            found[-1] = total if turn is None else multiply(total, turn, leaf)
+            if part is not None:
+                found[-1] = found[-1] + multiply(part, entered[leaf], leaf)
+    if found[-1] is None:
+        found[-1] = inside(-1)
     return found
 
 

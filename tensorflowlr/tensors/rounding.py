@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from tensorflowlr.arrays import (
     Array,
     adjoint,
+    conj,
+    eigh,
     epsilon,
     eye,
     fold,
@@ -32,6 +34,9 @@ Cores = tuple[Array, ...]
 
 # the share of the tolerance that the downward sweep may lose by carrying fewer weights
 CARRIED_SHARE = 0.01
+# squares of singular values are right up to round-off of the largest; below this many machine
+# epsilons of it they are not trusted
+RESOLVED = 1e4
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,7 @@ def edge_bases(
     *,
     tolerance: float | None = None,
     skip: Sequence[bool] | None = None,
+    squared: bool = False,
 ) -> tuple[list[EdgeBasis | None], Discarded]:
     """Singular vectors of every edge of an orthonormal tree tensor, from the root down.
 
@@ -111,6 +117,9 @@ def edge_bases(
         An absolute tolerance in place of that of the rule.
     skip
         Nodes whose edges, and all below them, are not wanted.
+    squared
+        Whether singular vectors may come from Gram matrices where these resolve all that is
+        kept. What is dropped is then known to the root of machine epsilon only.
     """
     root = cores[tree.root]
     total = norm(root)
@@ -127,12 +136,15 @@ def edge_bases(
     found: list[EdgeBasis | None] = [None] * len(cores)
     dropped, capped = 0.0, False
 
-    def choose(node: int, basis: Array, values: list[float]) -> EdgeBasis:
-        nonlocal budget, left, dropped, capped
+    def ranked(node: int, values: list[float]) -> tuple[int, int, float, float]:
         share = math.sqrt(budget / max(left, 1)) * unit
         floor = noise * len(values) ** 0.5 / values[0] if values[0] > 0.0 else 1.0
         wanted = max(kept(values, share, floor), 1)
-        rank = rule.clip(wanted, len(values), node)
+        return rule.clip(wanted, len(values), node), wanted, share, floor
+
+    def choose(node: int, basis: Array, values: list[float]) -> EdgeBasis:
+        nonlocal budget, left, dropped, capped
+        rank, wanted, share, floor = ranked(node, values)
         tail = math.fsum((s / unit) ** 2 for s in values[rank:])
         if rank < wanted:
             capped = True
@@ -141,6 +153,16 @@ def edge_bases(
         left -= 1
         carried = rank if rank < wanted else max(rank, kept(values, carry, floor))
         return EdgeBasis(basis[:, :carried], values[:carried], rank)
+
+    def from_squares(node: int, rows: Array) -> EdgeBasis | None:
+        least, most = rule.limits(node)
+        resolved = RESOLVED * epsilon(root)
+        sharp = least == most or budget / max(left, 1) > resolved
+        if not sharp or rows.shape[0] < rows.shape[1] or not 0.0 < total < math.inf:
+            return None
+        basis, values = right_vectors_squared(rows, total)
+        smallest = values[ranked(node, values)[0] - 1]
+        return choose(node, basis, values) if smallest**2 > resolved * values[0] ** 2 else None
 
     def left_out(node: int) -> bool:
         return (skip is not None and skip[node]) or rule.holds(node, cores[node].shape[-1])
@@ -171,28 +193,42 @@ def edge_bases(
             if left_out(child):
                 continue
             rows = unfold(centre, i)
-            if rows.shape[0] > 2 * rows.shape[1]:
-                rows = triangle(rows)
-            _, s, vh = svd(rows)
-            found[child] = choose(child, vh.mT, to_numpy(s).tolist())
+            found[child] = from_squares(child, rows) if squared else None
+            if found[child] is None:
+                found[child] = choose(child, *right_vectors(rows))
     return found, Discarded(math.sqrt(dropped) * unit, capped)
 
 
+def right_vectors(rows: Array) -> tuple[Array, list[float]]:
+    """The conjugate right singular vectors of a matrix, and its singular values."""
+    _, s, vh = svd(triangle(rows) if rows.shape[0] > 2 * rows.shape[1] else rows)
+    return vh.mT, to_numpy(s).tolist()
+
+
+def right_vectors_squared(rows: Array, unit: float) -> tuple[Array, list[float]]:
+    """The same by the Gram matrix of the columns, in units in which it cannot overflow."""
+    rows = rows * (1.0 / unit)
+    squares, vectors = eigh(adjoint(rows) @ rows)
+    values = [math.sqrt(max(v, 0.0)) * unit for v in reversed(to_numpy(squares).tolist())]
+    return conj(namespace(rows).flip(vectors, axis=1)), values
+
+
 def truncate(
-    tree: Tree, cores: Sequence[Array], rule: Truncation, *, tolerance: float | None = None
+    tree: Tree, cores: Sequence[Array], rule: Truncation, *, tolerance: float | None = None,
+    squared: bool = False,
 ) -> tuple[Cores, Discarded]:
     """Truncate an orthonormal tree tensor by `rule`; the result is orthonormal again.
 
     The error is at most the tolerance of the rule for the norm of the whole tensor, unless
     `max_rank` cuts (hierarchical SVD from the root to the leaves; Grasedyck, SIAM J. Matrix
-    Anal. Appl. 31 (2010), Theorem 3.11).
+    Anal. Appl. 31 (2010), Theorem 3.11). `squared` is that of `edge_bases`.
 
     Returns
     -------
     cores : tuple of array
     discarded : Discarded
     """
-    bases, discarded = edge_bases(tree, cores, rule, tolerance=tolerance)
+    bases, discarded = edge_bases(tree, cores, rule, tolerance=tolerance, squared=squared)
     result = list(cores)
     transfer: list[Array] = [None] * len(cores)
     for node in tree.nodes:

@@ -265,10 +265,10 @@ class TreeTensor:
 
     @classmethod
     def _truncate_cores(
-        cls, tree: Tree, cores: Sequence[Array], rule: Truncation
+        cls, tree: Tree, cores: Sequence[Array], rule: Truncation, *, squared: bool = False
     ) -> tuple[Sequence[Array], Discarded]:
         """Orthonormal cores of this class at lower ranks, and what was dropped."""
-        return truncate(tree, cores, rule)
+        return truncate(tree, cores, rule, squared=squared)
 
     def conj(self) -> Self:
         """The complex conjugate."""

@@ -118,9 +118,10 @@ class TubalSVD(LowRankMatrix):
 
     @classmethod
     def _truncate_cores(
-        cls, tree: Tree, cores: Sequence[Array], rule: Truncation
+        cls, tree: Tree, cores: Sequence[Array], rule: Truncation, *, squared: bool = False
     ) -> tuple[Sequence[Array], Discarded]:
         """The t-SVD of the middle core decides; faces keep ranks of their own."""
+        del squared
         left, right, middle = cores
         made = face_svds(middle)
         round_off = arrays.epsilon(middle) * max(1.0, middle.shape[0]) ** 0.5
