@@ -34,7 +34,7 @@ fuzz: .venv/dev ## 10 000 generated cases and every property test at length
 	$(RUN) GENERATED_CASES=10000 $(BIN)/python -m pytest -n 2 -q tests/test_generated.py
 	$(RUN) HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -q tests -m hypothesis
 
-reliability: .venv/dev ## the figures of docs/reliability.md, half an hour
+reliability: .venv/dev ## the figures of docs/reliability.md
 	$(RUN) $(BIN)/python benchmarks/reliability/run_all.py
 
 lint: .venv/dev
