@@ -431,6 +431,13 @@ def expm(matrix: Array) -> Array:
     return asarray(scipy.linalg.expm(to_numpy(matrix)), like=matrix, dtype=matrix.dtype)
 
 
+def best_pairs(gains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns paired for the largest sum of entries, by SciPy's Hungarian method."""
+    import scipy.optimize
+
+    return scipy.optimize.linear_sum_assignment(gains, maximize=True)
+
+
 def reshape(array: Array, shape: tuple[int, ...]) -> Array:
     """The same entries, in C order, in another shape."""
     if type(array) is np.ndarray:

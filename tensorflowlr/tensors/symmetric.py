@@ -248,11 +248,9 @@ class SymmetricCP:
         TypeError, ValueError
             If `other` is no `SymmetricCP` of the same size and order.
         """
-        import scipy.optimize
-
         other = self._fitting(other)
         gram = arrays.to_numpy(adjoint(self.factors) @ other.factors)
-        rows, columns = scipy.optimize.linear_sum_assignment(-abs(gram))
+        rows, columns = arrays.best_pairs(abs(gram))
         mine, theirs = arrays.to_numpy(self.factors), arrays.to_numpy(other.factors)
         turns = gram[rows, columns]
         turns = turns / abs(turns).clip(1e-300)
