@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
@@ -30,13 +30,43 @@ def problem(order, size, rank, seed, scale=1.0):
                            order)
 
 
-@given(st.data())
-def test_exact_tensors_of_any_order_scale_and_sign(data):
-    order = data.draw(st.integers(3, 7))
-    size = data.draw(st.integers(2, LARGEST[order]))
-    rank = data.draw(st.integers(1, max(1, int(0.9 * identifiable_rank(size, order)))))
-    true = problem(order, size, rank, data.draw(st.integers(0, 10**6)),
-                   10.0 ** data.draw(st.integers(-9, 9)))
+def narrowest(true):
+    """The smallest sine between a derivative of a power of a vector and the span of all powers."""
+    n = (true.order + 1) // 2
+    d = true.factors.shape[0]
+
+    def outer(*vectors):
+        made = np.ones(1)
+        for v in vectors:
+            made = np.kron(made, v)
+        return made
+
+    span = np.linalg.qr(np.stack([outer(*[a] * n) for a in true.factors.T], axis=1))[0]
+    sines = []
+    for a in true.factors.T:
+        tangents = np.linalg.svd(a[:, None])[0][:, 1:]
+        moved = np.stack([
+            sum(outer(*[a] * k, t, *[a] * (n - 1 - k)) for k in range(n)) for t in tangents.T
+        ], axis=1) / n**0.5 if d > 1 else np.ones((1, 0))
+        sines.append(np.linalg.svd(moved - span @ (span.T @ moved))[1].min(initial=1.0))
+    return min(sines)
+
+
+@st.composite
+def problems(draw):
+    order = draw(st.integers(3, 7))
+    size = draw(st.integers(2, LARGEST[order]))
+    rank = draw(st.integers(1, max(1, int(0.9 * identifiable_rank(size, order)))))
+    return order, size, rank, draw(st.integers(0, 10**6)), 10.0 ** draw(st.integers(-9, 9))
+
+
+@given(problems())
+@example((7, 2, 3, 6173, 1.0))
+def test_exact_tensors_of_any_order_scale_and_sign(drawn):
+    order, size, rank, *_ = drawn
+    true = problem(*drawn)
+    # vectors nearer to one another than this cost digits
+    assume(narrowest(true) > 5e-4)
     T = true.to_dense()
     cp = tlr.subspace_power_method(T, rng=0)
     assert cp.rank == rank
@@ -127,13 +157,58 @@ def test_nearly_symmetric_input_is_symmetrised_and_said():
     assert np.linalg.norm(cp.to_dense() - T) < 1e-10 * np.linalg.norm(T)
 
 
+def told_of_a_continuum(T):
+    # the components may leave a residual too, which is another warning
+    with pytest.warns(tlr.DecompositionWarning) as said:
+        cp = tlr.subspace_power_method(T, rng=0)
+    assert any("not unique" in str(w.message) for w in said)
+    assert not cp.diagnostics.unique and "not unique" in str(cp.diagnostics)
+
+
 def test_decompositions_that_are_not_unique_are_said():
     T = np.zeros((3,) * 4)
     circle = tlr.symmetrize(np.multiply.outer(np.diag([1.0, 1.0, 0]), np.diag([1.0, 1.0, 0])))
-    with pytest.warns(tlr.DecompositionWarning) as said:
-        cp = tlr.subspace_power_method(T + circle, rng=0)
-    assert any("not unique" in str(w.message) for w in said)
-    assert not cp.diagnostics.unique and "not unique" in str(cp.diagnostics)
+    told_of_a_continuum(T + circle)
+
+
+@pytest.mark.parametrize(("order", "size", "more"), [(4, 4, 2), (6, 4, 0), (6, 4, 3), (8, 3, 2)])
+@pytest.mark.parametrize("spread", [3.0, 0.3])
+@pytest.mark.parametrize("kind", ["plane", "neighbours"])
+def test_planes_are_told_from_near_neighbours(order, size, more, spread, kind):
+    rng = np.random.default_rng(order + more)
+    # n + 1 powers of vectors in a plane span those of all its vectors, n of them no others
+    count = order // 2 + (kind == "plane")
+    angles = spread * np.arange(count) / count
+    plane = np.linalg.qr(rng.standard_normal((size, 2)))[0]
+    A = np.concatenate([plane @ np.stack([np.cos(angles), np.sin(angles)]),
+                        rng.standard_normal((size, more))], axis=1)
+    w = rng.choice([-1.0, 1.0], count + more) * rng.uniform(0.5, 2.0, count + more)
+    true = tlr.SymmetricCP(w, A / np.linalg.norm(A, axis=0), order)
+    if kind == "neighbours":
+        assert narrowest(true) > 1e-4
+        cp = tlr.subspace_power_method(true.to_dense(), rng=0)
+        assert cp.diagnostics.unique and factor_error(true.factors, cp.factors) < 1e-8
+        return
+    assert narrowest(true) < 1e-7
+    told_of_a_continuum(true.to_dense())
+
+
+def test_a_cone_is_a_continuum():
+    # the sixth powers of vectors on a cone in three dimensions span 13 dimensions, cubes seven
+    angles = 2.0 * np.pi * np.arange(7) / 7.0
+    A = np.stack([np.cos(angles), np.sin(angles), np.ones(7)]) / 2.0**0.5
+    T = tlr.SymmetricCP(np.arange(1.0, 8.0), A, 6).to_dense()
+    told_of_a_continuum(T)
+
+
+def test_single_precision_input_is_held_to_single_precision():
+    true = problem(4, 6, 5, 1)
+    T = true.to_dense().astype(np.float32)
+    cp = tlr.subspace_power_method(T, rng=0)
+    assert cp.factors.dtype == np.float32 and cp.diagnostics.messages == ()
+    assert 1e-8 < cp.diagnostics.residual < 1e-5
+    circle = tlr.symmetrize(np.multiply.outer(np.diag([1.0, 1.0, 0]), np.diag([1.0, 1.0, 0])))
+    told_of_a_continuum(circle.astype(np.float32))
 
 
 def test_ranks_beyond_the_method_are_said():

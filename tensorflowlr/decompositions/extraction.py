@@ -58,6 +58,13 @@ class Subspace:
     clear: bool
     wider: Subspace | None = None
 
+    @property
+    def error(self) -> float:
+        """The sine of the angle by which round-off turns the range (Wedin's theorem)."""
+        after = float(self.spectrum[self.rank]) if self.rank < len(self.spectrum) else 0.0
+        left_out = max(epsilon(self.left) * self.norm, after)
+        return min(left_out / float(self.spectrum[self.rank - 1]), 1.0)
+
 
 def extract(
     M: Flattening, *, rank: int | None = None, tol: float | None = None, limit: int,

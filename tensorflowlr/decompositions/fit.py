@@ -16,10 +16,10 @@ from tensorflowlr.tensors.multisets import expanded, powers
 
 # Gauss–Newton steps that undo the errors of deflation, and how long one may be
 POLISHINGS, SHORT = 4, 0.1
-# one of this length leaves round-off
-POLISHED = 5e-8
-# a push of length one that moves an isolated maximum no further than this
-LOOSE = 1e6
+# more of them where neighbours are so near that they only halve the errors at first
+MOST_POLISHINGS = 16
+# one of this length, in roots of the precision, leaves round-off
+POLISHED = 3.0
 # residuals that another correction of the weights hardly lowers
 FLOOR = 5e-14
 
@@ -55,7 +55,7 @@ def fitted(M: Flattening, space: Subspace, found: Found, order: int) -> Fit:
     """Polish what was found and fit the weights."""
     clock = time.process_time()
     A = namespace(found.points[0]).concat(found.points, axis=1)
-    A, unique = polished(space.left, A, (order + 1) // 2)
+    A, unique = polished(space.left, A, (order + 1) // 2, space.error)
     if not space.exact:
         unique = True
     left = coordinates(space.left, A, (order + 1) // 2)
@@ -65,8 +65,10 @@ def fitted(M: Flattening, space: Subspace, found: Found, order: int) -> Fit:
     return Fit(w, A, residual, unique, space, found, time.process_time() - clock)
 
 
-def polished(V: Array, A: Array, order: int) -> tuple[Array, bool]:
+def polished(V: Array, A: Array, order: int, error: float) -> tuple[Array, bool]:
     """The maxima of f on the whole subspace next to some points, and whether they are isolated.
+
+    `error` is how far round-off turns the subspace, as for `power.isolated`.
 
     Deflation hands its errors on from component to component; the subspace before any has
     none of them.
@@ -77,19 +79,21 @@ def polished(V: Array, A: Array, order: int) -> tuple[Array, bool]:
             A = power.power_step(V, A, order)[1]
         return A, True
     rows = expanded(V, size, order)
-    unique = True
+    unique, enough = True, POLISHED * epsilon(V) ** 0.5
     at_once = max(1, power.MOST_ROWS // 8 // (size * max(int(V.shape[1]), size)))
     blocks = []
     for first in range(0, int(A.shape[1]), at_once):
         X = A[:, first : min(first + at_once, int(A.shape[1]))]
         moving = host.arange(int(X.shape[1]))
-        for _ in range(POLISHINGS):
+        for _ in range(MOST_POLISHINGS):
             chosen = arrays.take(X, arrays.integers(moving, X), 1)
             moved, sizes, loose = power.newton_points(rows, chosen, order)
-            unique = unique and bool((loose < LOOSE).all())
-            short = host.flatnonzero(sizes < SHORT)
+            alone = power.isolated(loose, error, size, V)
+            unique = unique and bool(alone.all())
+            # along a continuum there is nothing to gain
+            short = host.flatnonzero(alone & (sizes < SHORT))
             X = power.replaced(X, moved, moving[short], short)
-            moving = moving[short[sizes[short] > POLISHED]]
+            moving = moving[short[sizes[short] > enough]]
             if not len(moving):
                 break
         blocks.append(X)

@@ -8,14 +8,22 @@ the symmetric method; near a maximum, Gauss–Newton steps on all vectors take o
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, adjoint, conj, host, namespace, to_numpy
 from tensorflowlr.decompositions.groups import Side
-from tensorflowlr.decompositions.power import SHORT, SHORT_ENOUGH, normalised, shift, squares
+from tensorflowlr.decompositions.power import (
+    SHORT,
+    SHORT_ENOUGH,
+    looseness,
+    normalised,
+    pushes,
+    shift,
+    squares,
+    vanishing,
+)
 
 # sweeps before a start may be given up, and the rise of f that is none, per missing f
 LEAST_SWEEPS, STUCK = 20, 1e-4
@@ -48,7 +56,7 @@ def newton_step(V: Array, side: Side, X: Sequence[Array]) -> tuple[list[Array], 
     """Gauss–Newton moves of all vectors towards a maximum of value 1, and how loose it is.
 
     On the tangent spaces half the Hessian of f is JᴴJ - diag(n_g f) where f = 1, J being the
-    derivative of the coordinates Vᴴ ⊗ x_g^{⊗n_g}.
+    derivative of the coordinates Vᴴ ⊗ x_g^{⊗n_g}; it is damped as in `power.newton_step`.
 
     Returns
     -------
@@ -57,14 +65,12 @@ def newton_step(V: Array, side: Side, X: Sequence[Array]) -> tuple[list[Array], 
     """
     xp, columns = namespace(V), int(X[0].shape[1])
     alpha = adjoint(V) @ side.powers(X)
-    f = xp.astype(squares(alpha), V.dtype)
     alpha = alpha.mT[:, :, None]
     slopes, sides = [], []
     for place, (size, order) in enumerate(zip(side.sizes, side.orders, strict=True)):
         x = X[place].mT[:, :, None]
         B = _block(V, side, [conj(y) for y in X], place)
-        push = arrays.asarray([[math.sin(1.0 + 2.0 * (i + place) ** 2)] for i in range(size)],
-                              like=V, dtype=V.dtype)
+        push = arrays.asarray(pushes(range(place, place + size)), like=V, dtype=V.dtype)
         both = xp.concat([order * (B @ alpha), push[None, :, :] + 0.0 * x], axis=2)
         slopes.append(order * (B - x @ (adjoint(x) @ B)))
         sides.append(both - x @ (adjoint(x) @ both))
@@ -72,13 +78,12 @@ def newton_step(V: Array, side: Side, X: Sequence[Array]) -> tuple[list[Array], 
     weights = arrays.asarray([float(n) for d, n in zip(side.sizes, side.orders, strict=True)
                               for _ in range(d)], like=V, dtype=V.dtype)
     total = int(weights.shape[0])
-    # round-off keeps the systems of continua regular
-    system = (f[:, None, None] + 8.0 * arrays.epsilon(V)) * (
-        weights[:, None] * arrays.eye(total, total, V))[None, :, :] - J @ adjoint(J)
+    height = (1.0 + vanishing(total, V)) * weights[:, None] * arrays.eye(total, total, V)
+    system = height[None, :, :] - J @ adjoint(J)
     made = arrays.solve(system, xp.concat(sides, axis=1))
     edges = [0, *itertools.accumulate(side.sizes)]
     moves = [xp.reshape(made[:, a:b, 0].mT, (b - a, columns)) for a, b in itertools.pairwise(edges)]
-    return moves, to_numpy(squares(made[:, :, 1].mT)) ** 0.5
+    return moves, looseness(made[:, :, 1:])
 
 
 def _block(V: Array, side: Side, X: Sequence[Array], place: int) -> Array:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.arrays import Array, adjoint, conj, host, namespace, to_numpy
+from tensorflowlr.arrays import Array, adjoint, conj, epsilon, host, namespace, to_numpy
 from tensorflowlr.checks import checked_flag, real_number, whole_number
 from tensorflowlr.decompositions import joint
 from tensorflowlr.decompositions.diagnostics import DecompositionWarning, Diagnostics
 from tensorflowlr.decompositions.extraction import Subspace, extract
-from tensorflowlr.decompositions.fit import LOOSE, corrected_terms
+from tensorflowlr.decompositions.fit import corrected_terms
 from tensorflowlr.decompositions.flattening import Flattening
 from tensorflowlr.decompositions.groups import (
     Side,
@@ -24,6 +24,7 @@ from tensorflowlr.decompositions.groups import (
 )
 from tensorflowlr.decompositions.joint_refinement import refined_groups
 from tensorflowlr.decompositions.joint_search import Found, find_products
+from tensorflowlr.decompositions.power import isolated
 from tensorflowlr.decompositions.spm import FEW, GOOD, SEARCHES, bar_of, messages_of
 from tensorflowlr.tensors import construct
 from tensorflowlr.tensors.multisets import multisets
@@ -177,12 +178,13 @@ def _best(
     report: Callable[[int], None] | None,
 ) -> GroupFit:
     """Components whose residual is what noise explains, or the best of a few searches."""
+    good = epsilon(space.left) ** GOOD
     if space.wider is not None:
         found = find_products(space.wider, left, right, rng=rng, limit=iterations, patience=FEW,
                               doubtful=True)
         if not found.missed:
             wide = _fitted(M, space.wider, found, left, right)
-            if wide.residual <= max(GOOD, 1e-3 * space.noise):
+            if wide.residual <= max(good, 1e-3 * space.noise):
                 return wide
     best: GroupFit | None = None
     for _ in range(SEARCHES if space.exact else 1):
@@ -190,7 +192,7 @@ def _best(
         made = _fitted(M, space, found, left, right)
         if best is None or made.residual < best.residual:
             best = made
-        if best.residual <= GOOD or not best.unique:
+        if best.residual <= good or not best.unique:
             break
     assert best is not None
     return best
@@ -200,7 +202,8 @@ def _fitted(M: Flattening, space: Subspace, found: Found, left: Side, right: Sid
     """The vectors of all groups and the weights, from the vectors of the left side."""
     clock = time.process_time()
     X, loose = joint.polished(space.left, left, found.points)
-    unique = not space.exact or bool((loose < LOOSE).all())
+    unique = not space.exact or bool(
+        isolated(loose, space.error, sum(left.sizes), space.left).all())
     known = dict(zip(left.groups, X, strict=True))
     rows = left.powers(X)
     U = space.left if space.right is None else space.right

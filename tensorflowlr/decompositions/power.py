@@ -9,6 +9,7 @@ each.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,11 @@ SLOW = 12
 MOMENTUM = 0.4
 # starts whose objective rises by less than this share of what is missing go nowhere
 STUCK = 1e-4
+# roundings, per entry of a vector, that a squared sine may be made of
+FLAT = 64.0
+# looseness, times the squared sine that is none, of maxima in a continuum: how much of the push
+# lies along it at least
+HELD = 0.05
 # entries of the rows of V beyond which Gauss–Newton steps go without
 MOST_ROWS = 1 << 26
 
@@ -93,8 +99,12 @@ def power_step(V: Array, X: Array, order: int) -> tuple[Array, Array]:
 def newton_step(rows: Array, X: Array, order: int) -> tuple[Array, Any]:
     """Gauss–Newton steps of all columns towards maxima of value near 1.
 
-    On the tangent space the Hessian of f is 2n (n P B Bᴴ P - f) up to what vanishes where
-    f = 1, B being V times x^{⊗(n-1)}: a maximum is isolated where n P B Bᴴ P < f.
+    With B = V times x^{⊗(n-1)}, P - n P B Bᴴ P holds on the tangent space the squared sines of
+    the angles between the derivatives of x^{⊗n} and the range of V; up to what vanishes where
+    f = 1 the Hessian of f is -2n times that. A maximum is isolated where none vanishes. That
+    sines are not taken relative to f damps the steps by 1 - f, the squared residual, which is
+    what lets them converge to maxima in a continuum too (Yamashita and Fukushima, *On the rate
+    of convergence of the Levenberg–Marquardt method*, Computing Suppl. 15, 2001).
 
     Parameters
     ----------
@@ -109,7 +119,7 @@ def newton_step(rows: Array, X: Array, order: int) -> tuple[Array, Any]:
     -------
     moves, looseness
         Tangent moves (d, k), and on the host how far a push of length about one moves each
-        point: without bound where a maximum is not isolated.
+        point: about one over the smallest squared sine, and over `vanishing` where that vanishes.
     """
     xp = namespace(X)
     count, size, rank = (int(n) for n in rows.shape)
@@ -123,15 +133,45 @@ def newton_step(rows: Array, X: Array, order: int) -> tuple[Array, Any]:
     # one pass over B: f, its gradient and the projections all follow from B Bᴴ
     gh = arrays.adjoint(g)
     curvature = K - x @ gh - g @ arrays.adjoint(x) + f * (x @ arrays.adjoint(x))
-    # a little more than f, so that no system of a maximum in a continuum is exactly singular
-    height = f * (1.0 + 16.0 * arrays.epsilon(X))
-    system = height * arrays.eye(size, size, X)[None, :, :] - order * curvature
-    # a fixed direction that no tangent space is orthogonal to by chance
-    push = arrays.asarray([math.sin(1.0 + 2.0 * i * i) for i in range(size)], like=X, dtype=X.dtype)
-    sides = xp.concat([g, push[None, :, None] + 0.0 * x], axis=2)
+    # a little more than one, so that no system of a maximum in a continuum is singular
+    height = (1.0 + vanishing(size, X)) * arrays.eye(size, size, X)
+    system = height[None, :, :] - order * curvature
+    push = arrays.asarray(pushes(range(size)), like=X, dtype=X.dtype)
+    sides = xp.concat([g, push[None, :, :] + 0.0 * x], axis=2)
     made = arrays.solve(system, sides - x @ (arrays.adjoint(x) @ sides))
-    moves, pushed = made[:, :, 0].mT, made[:, :, 1].mT
-    return moves, to_numpy(squares(pushed)) ** 0.5
+    return made[:, :, 0].mT, looseness(made[:, :, 1:])
+
+
+def pushes(places: Iterable[int]) -> list[list[float]]:
+    """Two fixed directions: no tangent is orthogonal to both by chance. One row per place."""
+    return [[math.sin(1.0 + 2.0 * i * i), math.cos(1.0 + 3.0 * i * i)] for i in places]
+
+
+def looseness(moved: Array) -> Any:
+    """How far both pushes move each point, on the host; shape (k, d, 2) to (k,)."""
+    xp = namespace(moved)
+    return to_numpy(xp.sum(xp.abs(moved) ** 2, axis=(1, 2))) ** 0.5
+
+
+def vanishing(size: int, like: Array) -> float:
+    """The largest squared sine that may be round-off, for vectors of that size."""
+    return FLAT * size * arrays.epsilon(like)
+
+
+def isolated(loose: Any, error: float, size: int, like: Array) -> Any:
+    """Whether maxima stand alone, as far as the precision tells.
+
+    Parameters
+    ----------
+    loose
+        Their looseness, from a Gauss–Newton step.
+    error
+        The sine of the angle by which round-off turns the range of V: a squared sine of no
+        more than its square is none.
+    size, like
+        The entries of a point, and an array of its precision.
+    """
+    return loose * (vanishing(size, like) + error**2) < HELD
 
 
 def climb(

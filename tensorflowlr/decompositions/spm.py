@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tensorflowlr import arrays
-from tensorflowlr.arrays import Array, host, namespace, to_numpy
+from tensorflowlr.arrays import Array, epsilon, host, namespace, to_numpy
 from tensorflowlr.checks import checked_flag, real_number, whole_number
 from tensorflowlr.decompositions.diagnostics import DecompositionWarning, Diagnostics
 from tensorflowlr.decompositions.extraction import Subspace, extract
@@ -23,8 +23,9 @@ from tensorflowlr.tensors.symmetric import SymmetricCP
 
 # searches before what was found is returned as it is, and starts of a doubtful one
 SEARCHES, FEW = 3, 20
-# relative residuals of decompositions of exact tensors, and those that are worth a warning
-GOOD, BAD = 1e-11, 1e-8
+# relative residuals of decompositions of exact tensors, and those that are worth a warning, as
+# powers of the precision: 1e-11 and 1e-8 of double precision, 1e-5 and 3e-4 of single
+GOOD, BAD = 0.7, 0.5
 
 
 def subspace_power_method(
@@ -132,11 +133,12 @@ def best_fit(
     report: Callable[[int], None] | None,
 ) -> Fit:
     """Components whose residual is what noise explains, or the best of a few searches."""
+    good = epsilon(space.left) ** GOOD
     if space.wider is not None:
         found = find_components(space.wider, order, size, rng=rng, limit=iterations,
                                 patience=FEW, quick=True)
         wide = fitted(M, space.wider, found, order)
-        if wide.residual <= max(GOOD, 1e-3 * space.noise):
+        if wide.residual <= max(good, 1e-3 * space.noise):
             return wide
     best: Fit | None = None
     for attempt in range(SEARCHES):
@@ -145,7 +147,7 @@ def best_fit(
         made = fitted(M, space, found, order)
         if best is None or made.residual < best.residual:
             best = made
-        if best.residual <= max(GOOD, 3.0 * space.noise) or not best.unique:
+        if best.residual <= max(good, 3.0 * space.noise) or not best.unique:
             break
         if not space.exact and not found.missed:
             break
@@ -177,7 +179,7 @@ def messages_of(fit: Any, order: int, limit: int, unit: float) -> Iterator[str]:
         yield (f"the rank {space.rank} is not clear: the singular values around it are "
                f"{unit * space.spectrum[space.rank - 1]:.2e} and "
                f"{unit * space.spectrum[space.rank]:.2e}")
-    if fit.residual > max(BAD, 3.0 * space.noise):
+    if fit.residual > max(epsilon(space.left) ** BAD, 3.0 * space.noise):
         reason = f"; its rank may be beyond the {limit} that the method finds for order {order}"
         yield (f"the {space.rank} components found leave a relative residual of "
                f"{fit.residual:.1e}" + (reason if space.rank >= 0.95 * limit else ""))
