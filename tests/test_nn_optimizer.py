@@ -309,3 +309,38 @@ def test_autocast_and_clipping():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0]
+
+
+class Noted(torch.nn.Dropout):
+    """A dropout that remembers which entries it took out."""
+
+    def forward(self, x):
+        y = super().forward(torch.ones_like(x))
+        self.masks = [*getattr(self, "masks", []), y.detach()]
+        return x * y
+
+
+@pytest.mark.parametrize("method", ["parallel", "augmented"])
+def test_a_step_draws_once_and_moves_running_statistics_once(method):
+    torch.manual_seed(0)
+    dropout, norm = Noted(0.5), torch.nn.BatchNorm1d(16)
+    model = nn.factorize(torch.nn.Sequential(
+        torch.nn.Linear(8, 16), norm, torch.nn.Tanh(), dropout, torch.nn.Linear(16, 5)), rank=3)
+    optimizer = nn.LowRankOptimizer(model, lr=0.05, method=method)
+    x, t = torch.randn(12, 8), torch.randint(0, 5, (12,))
+    once = copy.deepcopy(model)
+    torch.manual_seed(7)
+    once(x)
+    after = torch.get_rng_state()
+    torch.manual_seed(7)
+    optimizer.step(closure_of(model, optimizer, x, t))
+    assert len(dropout.masks) == (2 if method == "augmented" else 1)
+    for mask in dropout.masks:
+        torch.testing.assert_close(mask, once[3].masks[0], rtol=0, atol=0)
+    assert torch.equal(torch.get_rng_state(), after)
+    assert norm.num_batches_tracked == 1
+    for name, value in norm.named_buffers():
+        torch.testing.assert_close(value, dict(once[1].named_buffers())[name], rtol=0, atol=0)
+    torch.manual_seed(8)
+    optimizer.step(closure_of(model, optimizer, x, t))
+    assert not torch.equal(dropout.masks[-1], dropout.masks[0])

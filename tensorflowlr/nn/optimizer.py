@@ -9,7 +9,7 @@ import torch
 
 from tensorflowlr.checks import shown, whole_number
 from tensorflowlr.nn import budget as budget_rule
-from tensorflowlr.nn import processes
+from tensorflowlr.nn import passes, processes
 from tensorflowlr.nn.layer import LowRankLayer
 from tensorflowlr.nn.step import LayerStep
 from tensorflowlr.truncation import Truncation
@@ -42,7 +42,9 @@ class LowRankOptimizer(torch.optim.Optimizer):
         The learning rate.
     method
         ``"parallel"``: one pass serves all flows. ``"augmented"``: the core's flow takes a
-        second pass in the augmented bases, and `step` needs a closure.
+        second pass in the augmented bases, and `step` needs a closure. That pass draws the
+        same random numbers as the first and leaves the model's buffers, such as running
+        statistics, as they were.
     truncation
         The truncation after each step, its tolerance relative to each weight; None holds all
         ranks. Modes that a layer does not adapt (the window's) are never cut.
@@ -100,7 +102,7 @@ class LowRankOptimizer(torch.optim.Optimizer):
         processes.equalise(self.layers)
         for layer in self.layers:
             layer.refresh()
-        self._reduced = False
+        self._reduced, self._model = False, inner
 
     def _link(self) -> None:
         self.param_groups, self.state = self.base.param_groups, self.base.state
@@ -150,7 +152,9 @@ class LowRankOptimizer(torch.optim.Optimizer):
                 "closure: method 'augmented' takes a second pass, in the augmented bases, from "
                 "a closure that computes the loss and its gradients; use method='parallel'"
             )
-        loss = None
+        loss, drawn = None, None
+        if self.method == "augmented":
+            drawn = passes.generators(self._model)
         if closure is not None:
             self._reduced = False
             with torch.enable_grad():
@@ -163,7 +167,7 @@ class LowRankOptimizer(torch.optim.Optimizer):
             ]
             if self.method == "augmented":
                 assert closure is not None
-                self._augmented(steps, closure)
+                self._augmented(steps, closure, drawn)
             else:
                 self._parallel(steps)
             if self.budget is not None:
@@ -180,7 +184,9 @@ class LowRankOptimizer(torch.optim.Optimizer):
         for step in steps:
             step.parallel()
 
-    def _augmented(self, steps: list[LayerStep], closure: Callable[[], Any]) -> None:
+    def _augmented(
+        self, steps: list[LayerStep], closure: Callable[[], Any], drawn: Any
+    ) -> None:
         leaves = {id(p) for step in steps for p in step.layer.leaves}
         for group in self.param_groups:
             for parameter in group["params"]:
@@ -192,7 +198,8 @@ class LowRankOptimizer(torch.optim.Optimizer):
         self.base.step()
         for step in steps:
             step.augment()
-        self._second_pass(closure)
+        with passes.repeated(self._model, drawn):
+            self._second_pass(closure)
         self.base.step()
         for step in steps:
             step.augmented()
