@@ -7,6 +7,7 @@ line; `doors` lists what the table must cover.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import re
 import signal
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 SECONDS = 30.0
+HAS_TORCH = importlib.util.find_spec("torch") is not None
 NOTHING = object()
 Errors = type[BaseException] | tuple[type[BaseException], ...]
 
@@ -130,6 +132,9 @@ def appearances(value: Any) -> Iterator[str]:
     for name in ("shape", "dtype"):
         if hasattr(value, name):
             yield str(getattr(value, name))
+    if isinstance(getattr(value, "shape", None), tuple):
+        # the library's own sizes are tuples
+        yield str(tuple(value.shape))
     cores = getattr(value, "cores", [value])
     if any(np.asarray(c).dtype.kind in "fc" and not np.all(np.isfinite(c)) for c in cores
            if isinstance(c, (np.ndarray, list))):
@@ -174,13 +179,22 @@ INSIDE = {
     "holds": "edges are asked for by truncations",
     "probe": "checkpoints ask fields",
     "homogeneous": "fields are called by methods",
+    "assign": "layers are filled by the optimiser",
+    "compute": "layers are computed by their forward pass",
+    "fill": "layers are filled by `from_dense`",
+    "reset": "layers are drawn by their constructors",
+    "rule": "truncations are made by the optimiser",
+    "settle": "weights are settled by the optimiser",
+    "dense_type": "is torch's own class",
+    "zero_grad": "takes torch's flag",
 }
 # doors all the same, by these names
-OPEN = {"SymmetricCP.evaluate", "MomentTensor.evaluate", "CumulantTensor.evaluate"}
+OPEN = {"SymmetricCP.evaluate", "MomentTensor.evaluate", "CumulantTensor.evaluate",
+        "nn.LowRankOptimizer.step"}
 # what the library makes and users read
 RESULTS = (
     "Solution", "StepInfo", "Ensemble", "config.RunConfig", "config.RunConfig.with_directory",
-    "Diagnostics", "tubal.Channel",
+    "Diagnostics", "tubal.Channel", "nn.Report",
 )
 ARITHMETIC = (
     "__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__",
@@ -195,6 +209,14 @@ def doors() -> set[str]:
     from tensorflowlr.tubal import sensing
 
     found: set[str] = {"io.read_array", *members(tubal, "tubal.")}
+    if HAS_TORCH:
+        # an extra: where it is not installed the check covers the rest
+        from tensorflowlr import nn
+        from tensorflowlr.nn import data
+
+        found |= members(nn, "nn.") | {
+            name for kind in (data.Images, data.load_images)
+            for name in openings(f"nn.data.{kind.__name__}", kind)}
     for name in ("Measurements", "EntrySamples", "random_truth", "gradient_descent"):
         found |= openings(f"tubal.sensing.{name}", getattr(sensing, name))
     for module, prefix in ((tlr, ""), (config, "config."), (plotting, "plotting.")):
@@ -288,8 +310,10 @@ def config_keys() -> set[str]:
 
 ROOMS = ("tensors", "operators", "observers", "problems", "runs", "files", "config",
          "decompositions", "multi_subspace", "tubal")
+TORCH_ROOMS = ("nn",)
 
 
 def table() -> list[Case]:
     """All cases."""
-    return [case for name in ROOMS for case in importlib.import_module(f"refusal_{name}").CASES]
+    rooms = (*ROOMS, *TORCH_ROOMS) if HAS_TORCH else ROOMS
+    return [case for name in rooms for case in importlib.import_module(f"refusal_{name}").CASES]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
-from refusal_cases import refuse, refuse_call
+from refusal_cases import refuse, refuse_call, refuse_file
 
 import tensorflowlr as tlr
 from tensorflowlr import nn
+from tensorflowlr.nn import data
 
 NOT_RANKS: Any = ("a", None, [None], 1.5j, True)
 NO_RANKS = (0, -1, 0.0, 1.5, -0.5, float("nan"))
@@ -49,7 +51,66 @@ def parted() -> Any:
     return nn.LowRankOptimizer(layers, params=[{"params": [first]}, {"params": rest}])
 
 
+def images(**changed: Any) -> Any:
+    held = {
+        "train_images": torch.zeros(2, 1, 3, 3, dtype=torch.uint8),
+        "train_labels": torch.tensor([0, 1]),
+        "test_images": torch.zeros(2, 1, 3, 3, dtype=torch.uint8),
+        "test_labels": torch.tensor([1, 0]),
+    }
+    return data.Images("some", **{**held, **changed})
+
+
+def read(name: str, content: bytes) -> Any:
+    def call(folder: Path) -> Any:
+        folder.joinpath(name).write_bytes(content)
+        return data.load_images(folder if name.endswith(("ubyte", "bin")) else folder / name)
+
+    return call
+
+
 CASES = [
+    *refuse("nn.data.load_images", "path", data.load_images, (3, 1.5, [], True), TypeError),
+    *refuse_file("nn.data.load_images", "neither the IDX files", data.load_images,
+                 FileNotFoundError, "CIFAR-10"),
+    *refuse_file("nn.data.load_images", "x.npz", lambda f: data.load_images(f / "x.npz"), OSError),
+    *refuse_file("nn.data.load_images", "x.npz", read("x.npz", b"none"), ValueError,
+                 "no readable archive"),
+    *refuse_file("nn.data.load_images", "train-images", read("train-images-idx3-ubyte", b"\0"),
+                 ValueError, "ends after 1 of 16 bytes"),
+    *refuse_file("nn.data.load_images", "data_batch_1.bin", read("test_batch.bin", b"\0"),
+                 FileNotFoundError, "lacks"),
+    *refuse("nn.data.Images", "train_images", lambda v: images(train_images=v),
+            (torch.zeros(2, 1, 3, 3), torch.zeros(2, 3, 3, dtype=torch.uint8)), ValueError),
+    *refuse("nn.data.Images", "test_images", lambda v: images(test_images=v),
+            (torch.zeros(0, 1, 3, 3, dtype=torch.uint8),), ValueError),
+    *refuse("nn.data.Images", "train_labels", lambda v: images(train_labels=v),
+            (torch.tensor([0]), torch.tensor([0.0, 1.0])), ValueError),
+    *refuse_call("nn.data.Images", lambda: images(test_labels=torch.tensor([0, 5])), ValueError,
+                 "test_labels", "train_labels"),
+    *refuse_call("nn.data.Images", lambda: images(train_labels=torch.tensor([0, -1])), ValueError,
+                 "train_labels", "negative"),
+    *refuse("nn.LowRankLayer", "dtype", lambda v: nn.LowRankLayer((3, 4), True, None, v),
+            (torch.int64, torch.complex64, "a"), TypeError),
+    *refuse("nn.TuckerConv1d", "rank", lambda v: nn.TuckerConv1d(4, 4, 3, rank=v), (5, 0, 1.5),
+            ValueError),
+    *refuse("nn.TuckerConv1d", "rank", lambda v: nn.TuckerConv1d(4, 4, 3, rank=v), (None, "a"),
+            TypeError),
+    *refuse("nn.TuckerConv3d", "rank", lambda v: nn.TuckerConv3d(4, 4, 3, rank=v), (5, -1),
+            ValueError),
+    *refuse("nn.TuckerConv3d", "dtype", lambda v: nn.TuckerConv3d(4, 4, 3, dtype=v),
+            (torch.int64, torch.bfloat16), TypeError),
+    *refuse("nn.TuckerConv3d.from_dense", "layer", nn.TuckerConv3d.from_dense,
+            (torch.nn.Linear(2, 2), None), TypeError),
+    *refuse("nn.LowRankLinear.forward", "x", nn.LowRankLinear(4, 3).forward,
+            (torch.ones(3, 6), torch.ones(6, 2)), ValueError, "4"),
+    *refuse("nn.LowRankEmbedding.forward", "x", nn.LowRankEmbedding(4, 3).forward,
+            (torch.ones(3), torch.ones(2, dtype=torch.bool)), TypeError, "integers"),
+    *refuse("nn.TuckerConv2d.forward", "x", nn.TuckerConv2d(4, 3, 1).forward,
+            (torch.ones(4, 5), torch.ones(1, 3, 5, 5)), ValueError, "4 channels"),
+    *refuse_call("nn.LowRankOptimizer.load_state_dict",
+                 lambda: optimizer().load_state_dict({"state": {}, "param_groups": []}),
+                 ValueError, "state dict", "parameter groups"),
     *refuse("nn.factorize", "model", lambda v: nn.factorize(v), NOT_MODELS, TypeError),
     *refuse("nn.factorize", "rank", lambda v: nn.factorize(model(), rank=v), NOT_RANKS[:2],
             TypeError),

@@ -117,6 +117,9 @@ class _TuckerConv(LowRankLayer):
         """The output for input of shape (N, channels, …) or (channels, …)."""
         axes = len(self.shape) - 2
         single = x.ndim == axes + 1
+        if x.ndim not in (axes + 1, axes + 2) or x.shape[-axes - 1] != self.in_channels:
+            raise ValueError(f"x must have {self.in_channels} channels before its {axes} last "
+                             f"axes, not shape {tuple(x.shape)}")
         if single:
             x = x[None]
         if self._outside is not None:

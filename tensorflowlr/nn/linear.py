@@ -114,6 +114,9 @@ class LowRankLinear(LowRankLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """The output for input of shape (…, in_features)."""
+        if x.shape[-1:] != self.shape[1:]:
+            raise ValueError(f"x must have {self.shape[1]} entries in its last axis, not shape "
+                             f"{tuple(x.shape)}")
         y = self.compute(x.reshape(-1, self.shape[1]))
         if self.bias is not None:
             y = y + self.bias.to(y.dtype)
@@ -222,6 +225,8 @@ class LowRankEmbedding(LowRankLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """The rows numbered by x, shape (…, features)."""
+        if x.is_floating_point() or x.is_complex() or x.dtype == torch.bool:
+            raise TypeError(f"x must be integers, the numbers of rows, not {x.dtype}")
         y = self.compute(x.reshape(-1)).reshape(*x.shape, self.shape[0])
         if self.padding_idx is not None:
             y = torch.where((x == self.padding_idx)[..., None], y.detach(), y)
