@@ -40,13 +40,15 @@ def test_every_public_name_is_in_the_reference():
 def test_every_name_for_networks_is_in_the_reference():
     pytest.importorskip("torch")
     from tensorflowlr import nn
+    from tensorflowlr.nn import data
 
     text = (DOCS / "reference" / "training.md").read_text()
     entries = re.findall(r"^::: tensorflowlr.nn.(\S+)$", text, re.MULTILINE)
-    assert sorted(entries) == sorted(
-        name for name, value in vars(nn).items()
-        if name[0] != "_" and not isinstance(value, types.ModuleType)
-    )
+    own = [name for name, value in vars(nn).items()
+           if name[0] != "_" and not isinstance(value, types.ModuleType)]
+    own += [f"data.{name}" for name, value in vars(data).items()
+            if name[0] != "_" and getattr(value, "__module__", "") == data.__name__]
+    assert sorted(entries) == sorted(own)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

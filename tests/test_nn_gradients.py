@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -176,3 +178,27 @@ def test_weights_are_tree_tensors_of_torch():
     Y = layer.tensor()
     assert isinstance(Y, tlr.TreeTensor) and Y.cores[0].data_ptr() == layer.factor_0.data_ptr()
     torch.testing.assert_close(Y.to_dense(), layer.weight.detach())
+
+
+@pytest.fixture
+def figure(monkeypatch):
+    """The script that measures gradients against central differences."""
+    place = Path(__file__).parents[1] / "benchmarks" / "reliability"
+    monkeypatch.syspath_prepend(str(place))
+    return importlib.import_module("gradients")
+
+
+# one of each kind at full condition, then with cores of condition 1e12 and of lower rank
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 4, 10, 13, 15, 17])
+def test_central_differences_agree_and_tell_wrong_gradients(figure, number):
+    _, layer, x = figure.made(number)
+    assert figure.largest_gap(layer, x, number) <= 1e-6
+    # one entry of one gradient, off by a thousandth of the whole
+    for parameter in (layer.core, *layer.leaves, layer.bias):
+        if parameter is not None and parameter.numel():
+            handle = parameter.register_hook(lambda g: g + 1e-3 * g.norm())
+            assert figure.largest_gap(layer, x, number) > 1e-6
+            handle.remove()
+    # what autograd has in the place of the bases is another gradient
+    layer.galerkin = False
+    assert figure.largest_gap(layer, x, number) > 1e-3

@@ -20,7 +20,7 @@ HERE = ROOT / "benchmarks" / "reliability"
 LINES = ROOT / "docs" / "reliability.jsonl"
 # in the order of their numbers
 FIGURES = ("orders", "small_singular_values", "orthonormality", "rounding", "invariants",
-           "bad_input", "crash_safety", "agreement", "symmetric_exact")
+           "bad_input", "crash_safety", "agreement", "symmetric_exact", "gradients")
 
 
 def main(names: list[str]) -> int:
