@@ -11,12 +11,14 @@ import torch
 
 def generators(model: torch.nn.Module) -> list[Any]:
     """The states of torch's generators: the processor's, and those of the model's devices."""
-    found: list[Any] = [(None, None, torch.get_rng_state())]
+    found: list[Any] = [(torch, (), torch.get_rng_state())]
     devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
     for device in devices:
         if device.type not in ("cpu", "meta"):
-            library = torch.get_device_module(device)
-            found.append((library, device, library.get_rng_state(device)))
+            library = getattr(torch, device.type)
+            # Apple's library knows a single device
+            where = () if device.type == "mps" else (device,)
+            found.append((library, where, library.get_rng_state(*where)))
     return found
 
 
@@ -39,8 +41,5 @@ def repeated(model: torch.nn.Module, states: list[Any]) -> Iterator[None]:
 
 
 def _set(states: list[Any]) -> None:
-    for library, device, state in states:
-        if library is None:
-            torch.set_rng_state(state)
-        else:
-            library.set_rng_state(state, device)
+    for library, where, state in states:
+        library.set_rng_state(state, *where)
