@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import tensorflowlr as tlr  # noqa: E402
-from tensorflowlr import nn  # noqa: E402
+from tensorflowlr import arrays, nn  # noqa: E402
 
 METHODS = {"parallel": tlr.ParallelBUG, "augmented": tlr.AugmentedBUG}
 LAYERS = {
@@ -126,3 +126,22 @@ def test_the_field_is_the_gradient_of_the_dense_weight(name):
         assert float((end - exact).norm()) < 1e-6 * float(expected.norm())
     for p, q in zip(layer.parameters(), kept, strict=True):
         assert torch.equal(p, q) and p.grad is None and not layer.galerkin
+
+
+def test_a_factorisation_that_lapack_gives_up_is_tried_transposed(monkeypatch):
+    find, failed = torch.linalg.svd, []
+
+    def fragile(matrix, *args, **options):
+        if not failed:
+            failed.append(matrix)
+            raise torch.linalg.LinAlgError("failed to converge")
+        return find(matrix, *args, **options)
+
+    monkeypatch.setattr(torch.linalg, "svd", fragile)
+    matrix = numbers((5, 3))
+    u, s, vh = arrays.svd(matrix)
+    assert len(failed) == 1 and u.shape == (5, 3)
+    torch.testing.assert_close((u * s) @ vh, matrix, rtol=0, atol=1e-13)
+    failed.clear()
+    with pytest.raises(torch.linalg.LinAlgError):
+        arrays.svd(matrix * float("nan"))
