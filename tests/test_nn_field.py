@@ -129,7 +129,9 @@ def test_the_field_is_the_gradient_of_the_dense_weight(name):
 
 
 def test_a_factorisation_that_lapack_gives_up_is_tried_transposed(monkeypatch):
-    find, failed = torch.linalg.svd, []
+    matrix, failed = numbers((5, 3)), []
+    library = arrays.namespace(matrix).linalg
+    find = library.svd
 
     def fragile(matrix, *args, **options):
         if not failed:
@@ -137,8 +139,7 @@ def test_a_factorisation_that_lapack_gives_up_is_tried_transposed(monkeypatch):
             raise torch.linalg.LinAlgError("failed to converge")
         return find(matrix, *args, **options)
 
-    monkeypatch.setattr(torch.linalg, "svd", fragile)
-    matrix = numbers((5, 3))
+    monkeypatch.setattr(library, "svd", fragile)
     u, s, vh = arrays.svd(matrix)
     assert len(failed) == 1 and u.shape == (5, 3)
     torch.testing.assert_close((u * s) @ vh, matrix, rtol=0, atol=1e-13)
