@@ -7,6 +7,7 @@ import concurrent.futures
 import inspect
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -191,6 +192,9 @@ def main(title: str, run: Callable[..., int]) -> int:
         # what the command line does too: more threads only slow small tensors down
         with limited_blas_threads(1):
             return run(options.output, full=options.full, **given)
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
     except (OSError, ValueError) as error:
         if not taken:
             raise

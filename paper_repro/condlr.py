@@ -7,23 +7,23 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from paper_repro import training_figures
-from paper_repro.common import main, stopwatch
+from paper_repro.common import main
 from paper_repro.report import Table, Verdicts
-from paper_repro.training_methods import Outcome, Setting, images_of
-from paper_repro.training_runs import clear, solve_all
+from paper_repro.training_methods import Outcome, Setting
+from paper_repro.training_runs import LARGE, conduct, solve_all
 
 TITLE = "Bounded condition numbers and adversarial images (CondLR, NeurIPS 2023)"
 
 STRENGTHS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15)
-# kept, as in the paper
-RANK = 10
-# from this many images on, a set counts as large
-LARGE = 5000
+MIDDLE = 0.08
+# kept; saves 74 % of the weights of LeNet-5's inner layers on digits, 87 % on MNIST
+RANK = 30
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Plan:
 def plan(count: int, full: bool) -> Plan:
     """The runs for a number of images."""
     epochs = 20 if count < LARGE else 10
-    return Plan(epochs, range(5 if full else 3), (1.1, 2.0, 5.0) if full else (1.1, 2.0))
+    return Plan(epochs, range(5 if full else 3), (1.1, 1.5, 2.0) if full else (1.1, 1.5))
 
 
 def run(output: Path, full: bool = False, data: Path | None = None) -> int:
@@ -49,18 +49,14 @@ def run(output: Path, full: bool = False, data: Path | None = None) -> int:
     int
         0 if every verdict passes, else 1.
     """
-    print(TITLE + "\n")
-    images = images_of(data)
-    print(f"{images}\n" + ("" if data else "(larger images are taken with --data)\n"))
-    verdicts = Verdicts()
-    todo = plan(len(images.train_images), full)
-    with stopwatch("all trainings"):
-        runs = train(output, todo, data)
+    return conduct(TITLE, output, data, lambda count: plan(count, full), train, conclude)
+
+
+def conclude(output: Path, verdicts: Verdicts, todo: Plan, runs: Any) -> None:
+    """Table, figure, verdicts."""
     tabulate(output, todo, runs)
     training_figures.draw_attacks(output / "attacks.png", runs)
     judge(verdicts, todo, runs)
-    clear(output)
-    return verdicts.save(output)
 
 
 def bounded(bound: float) -> str:
@@ -88,13 +84,15 @@ def tabulate(output: Path, todo: Plan, runs: Mapping[str, Sequence[Outcome]]) ->
         f"Accuracy (%) under the fast gradient sign method, rank {RANK}, "
         f"means over {len(todo.seeds)} seeds",
         [("training", ""), *[(f"ε = {s:g}", ".1f") for s in STRENGTHS],
+         (f"least of the seeds at ε = {MIDDLE:g}", ".1f"),
          ("saved in the layers (%)", ".1f"), ("largest condition number", ".3g"),
          ("CPU s", ".1f")],
     )
     for name, group in runs.items():
         accuracies = [statistics.fmean(r.attacked[s] for r in group) for s in STRENGTHS]
-        table.add(name, *accuracies, statistics.fmean(r.compression for r in group),
-                  worst_condition(group), statistics.fmean(r.history.seconds for r in group))
+        table.add(name, *accuracies, min(r.attacked[MIDDLE] for r in group),
+                  statistics.fmean(r.compression for r in group), worst_condition(group),
+                  statistics.fmean(r.history.seconds for r in group))
     table.save(output, "attacks")
 
 
@@ -114,11 +112,14 @@ def judge(verdicts: Verdicts, todo: Plan, runs: Mapping[str, Sequence[Outcome]])
         verdicts.at_most(f"{bounded(bound)}: largest condition number seen, over the bound",
                          float("nan") if seen is None else seen / bound, 1.001)
     tightest = bounded(min(todo.bounds))
+    attacks = STRENGTHS[1:]
     verdicts.at_most(f"{tightest}: points below the dense network without attack",
-                     mean("dense", [0.0]) - mean(tightest, [0.0]), 1.0)
+                     mean("dense", [0.0]) - mean(tightest, [0.0]), 0.5)
+    verdicts.at_most(f"{tightest}: points below the dense network, mean over the attacks",
+                     mean("dense", attacks) - mean(tightest, attacks), 2.0)
     for other in ("low rank, no bound", "plain factors"):
         verdicts.at_least(f"{tightest}: points above {other}, mean over the attacks",
-                          mean(tightest, STRENGTHS[1:]) - mean(other, STRENGTHS[1:]), 0.0)
+                          mean(tightest, attacks) - mean(other, attacks), 1.5)
 
 
 if __name__ == "__main__":

@@ -87,6 +87,7 @@ def draw_epochs(path: Path, runs: Mapping[str, Sequence[Outcome]]) -> None:
             _band_over(panel, rows, name, colour, ("-", "--", "-.", ":")[i % 4])
     for panel, (_, label) in zip(panels, keys, strict=True):
         panel.set(xlabel="epoch", ylabel=label)
+        _whole_epochs(panel)
     panels[2].set_yscale("log")
     accuracies = [row["accuracy"] for group in runs.values() for run in group
                   for row in run.history.epochs[len(run.history.epochs) // 3 :]]
@@ -117,16 +118,33 @@ def draw_losses(path: Path, runs: Mapping[str, Mapping[float, Sequence[Outcome]]
         for i, (decades, seeds) in enumerate(group.items()):
             rows = [[row["loss"] for row in run.history.epochs] for run in seeds]
             colour = COLOURS[SHADES[i % len(SHADES)]]
-            _band_over(panel, rows, "equal values" if decades == 0 else f"$10^{{-{decades:g}}}$",
-                       colour, ("-", "--", "-.", ":")[i % 4])
+            label = "equal values" if decades == 0 else f"down to $10^{{-{decades:g}}}$"
+            _band_over(panel, rows, label, colour, ("-", "--", "-.", ":")[i % 4])
             finite = [x for row in rows for x in row if np.isfinite(x)]
             low, high = min(low, *finite), max(high, *finite)
         panel.set(xlabel="epoch", ylabel="mean loss of the epoch", yscale="log")
-        panel.set_title(name, fontsize=10)
+        panel.set_title("plain factors (vanilla)" if name == "vanilla" else name, fontsize=10)
     for panel in panels:
         panel.set_ylim(0.8 * low, 1.25 * high)
+        _plain_log(panel)
+        _whole_epochs(panel)
     legend_below(figure, *panels)
     save_figure(figure, path)
+
+
+def _plain_log(panel: Axes) -> None:
+    """Plain numbers on a logarithmic axis that spans few powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0)))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _whole_epochs(panel: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def draw_attacks(path: Path, runs: Mapping[str, Sequence[Outcome]]) -> None:
@@ -143,6 +161,8 @@ def draw_attacks(path: Path, runs: Mapping[str, Sequence[Outcome]]) -> None:
         rows = [[row.get("condition", np.nan) for row in run.history.epochs] for run in group]
         _band_over(right, rows, name, colour, dash)
     left.set(xlabel="strength of the attack ε (pixels from 0 to 1)", ylabel="accuracy (%)")
-    right.set(xlabel="epoch", ylabel="largest condition number", yscale="log")
+    right.set(xlabel="epoch", ylabel="largest condition number of a core", yscale="log")
+    _plain_log(right)
+    _whole_epochs(right)
     legend_below(figure, left)
     save_figure(figure, path)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from paper_repro.common import spread
+from paper_repro.common import spread, stopwatch
+from paper_repro.report import Verdicts
 from paper_repro.training_loop import History, accuracy
 from paper_repro.training_methods import (
     Outcome,
@@ -20,6 +22,46 @@ from paper_repro.training_methods import (
 )
 
 FOLDER = "runs"
+# from this many images on, a set counts as large
+LARGE = 5000
+
+
+def conduct(
+    title: str,
+    output: Path,
+    data: Path | None,
+    planned: Callable[[int], Any],
+    train: Callable[[Path, Any, Path | None], Any],
+    conclude: Callable[[Path, Verdicts, Any, Any], None],
+) -> int:
+    """An experiment from its title to its verdicts.
+
+    Parameters
+    ----------
+    title, output, data
+        What it is called, where results go, and the images; None for scikit-learn's digits.
+    planned
+        From the number of images to what is run.
+    train
+        From `output`, the plan and `data` to the outcomes.
+    conclude
+        Takes `output`, the verdicts to add to, the plan and the outcomes: tables, figures,
+        verdicts.
+
+    Returns
+    -------
+    int
+        0 if every verdict passes, else 1.
+    """
+    print(title + "\n")
+    images = images_of(data)
+    print(f"{images}\n" + ("" if data else "(other images are taken with --data)\n"))
+    verdicts, todo = Verdicts(), planned(len(images.train_images))
+    with stopwatch("all trainings"):
+        runs = train(output, todo, data)
+    conclude(output, verdicts, todo, runs)
+    clear(output)
+    return verdicts.save(output)
 
 
 def solve_all(

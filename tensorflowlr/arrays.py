@@ -323,8 +323,16 @@ def svd(matrix: Array) -> tuple[Array, Array, Array]:
     """Thin SVD over the last two axes: U, descending singular values, Vᴴ."""
     if type(matrix) is np.ndarray and matrix.ndim == 2:
         return _lapack_svd(matrix)
+    find = namespace(matrix).linalg.svd
     with _one_thread(matrix):
-        return namespace(matrix).linalg.svd(matrix, full_matrices=False)
+        try:
+            return find(matrix, full_matrices=False)
+        except RuntimeError:
+            # torch's LinAlgError: repeated values can stop LAPACK, which then gets the transpose
+            if not all_finite(matrix):
+                raise
+            u, s, vh = find(adjoint(matrix), full_matrices=False)
+            return adjoint(vh), s, adjoint(u)
 
 
 @functools.cache

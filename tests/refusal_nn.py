@@ -69,6 +69,18 @@ def read(name: str, content: bytes) -> Any:
     return call
 
 
+def torch_tensor(shape: tuple[int, ...], dtype: Any) -> tlr.TreeTensor:
+    return tlr.TreeTensor.from_dense(torch.ones(shape, dtype=dtype), tlr.Tree.matrix())
+
+
+def flow(start: Any = None, loss: Any = None) -> Any:
+    layer = nn.LowRankLinear(4, 3, rank=2)
+    return tlr.integrate(
+        nn.GradientField(layer, loss), layer.tensor() if start is None else start, (0.0, 1.0),
+        step=1.0, method=tlr.ParallelBUG(tlr.Truncation()),
+    )
+
+
 CASES = [
     *refuse("nn.data.load_images", "path", data.load_images, (3, 1.5, [], True), TypeError),
     *refuse_file("nn.data.load_images", "neither the IDX files", data.load_images,
@@ -163,6 +175,17 @@ CASES = [
                  ValueError, "closure"),
     *refuse_call("nn.LowRankOptimizer.add_param_group",
                  lambda: optimizer().add_param_group({"params": []}), ValueError, "param_group"),
+    *refuse("nn.GradientField", "layer", nn.GradientField,
+            (None, torch.nn.Linear(2, 2), torch.ones(2)), TypeError),
+    *refuse("nn.GradientField", "loss", lambda v: nn.GradientField(nn.LowRankLinear(4, 3), v),
+            (3, "loss"), TypeError),
+    *refuse("nn.GradientField", "Y0", lambda v: flow(v), (tlr.TreeTensor.random(
+        tlr.Tree.matrix(), (4, 3), 1, rng=0), torch_tensor((4, 3), torch.float64)), ValueError),
+    *refuse("nn.GradientField", "Y0", lambda v: flow(v), (tlr.TreeTensor.random(
+        tlr.Tree.matrix(), (3, 4), 1, rng=0), torch_tensor((3, 4), torch.float64)), TypeError),
+    *refuse_call("nn.GradientField", lambda: flow(), ValueError, "loss", "function"),
+    *refuse("nn.GradientField", "loss", lambda v: flow(loss=lambda: v),
+            (1.0, torch.ones(2), torch.ones(())), TypeError),
     *refuse("nn.LowRankLinear", "in_features", lambda v: nn.LowRankLinear(v, 3), (0,),
             ValueError),
     *refuse("nn.LowRankLinear", "dtype", lambda v: nn.LowRankLinear(4, 3, dtype=v),

@@ -127,6 +127,21 @@ def test_train_digits(tmp_path):
     assert example("train_digits", tmp_path)[1] > 96.0
 
 
+def test_convert_network(tmp_path, capsys):
+    pytest.importorskip("torch")
+    module, ((dense, best), *found) = example("convert_network", tmp_path)
+    # by hand: weights and biases of 1 → 32 → 64 channels, 1024 → 128 → 10
+    assert dense == 9 * 32 + 32 + 9 * 32 * 64 + 64 + 1024 * 128 + 128 + 1280 + 10
+    assert best > 96.0 and found[0][1] == best
+    counts = [count for count, _ in found[1:]]
+    assert counts == sorted(counts, reverse=True)
+    count, share = found[module.TOLERANCES.index(0.4)]
+    assert count < 0.5 * dense and share > best - 4.0
+    differences = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()
+                   if "outputs differ" in line]
+    assert len(differences) == 2 and max(differences) < 1e-4
+
+
 def test_gaussian_mixture(tmp_path):
     module, found = example("gaussian_mixture", tmp_path)
     x, noise, cultivars = module.points()

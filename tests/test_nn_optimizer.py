@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -344,3 +346,28 @@ def test_a_step_draws_once_and_moves_running_statistics_once(method):
     torch.manual_seed(8)
     optimizer.step(closure_of(model, optimizer, x, t))
     assert not torch.equal(dropout.masks[-1], dropout.masks[0])
+
+
+@pytest.mark.parametrize("method", ["parallel", "augmented"])
+def test_descent_of_lenet_on_a_full_batch_at_every_tolerance(method):
+    pytest.importorskip("sklearn")
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from paper_repro import training_networks
+    from tensorflowlr.nn.data import load_images
+
+    digits = load_images()
+    x, t = digits.train_images[:200].double() / 255.0, digits.train_labels[:200]
+    for rtol in (None, 0.0, 0.03, 0.1):
+        rule = None if rtol is None else tlr.Truncation(rtol=rtol)
+        model = training_networks.build("lenet", digits, 0).double()
+        ends = training_networks.ends(model)
+        model = nn.factorize(model, rank=0.3 if rtol is None else rule, exclude=ends)
+        optimizer = nn.LowRankOptimizer(model, lr=0.05, method=method, truncation=rule)
+        closure = closure_of(model, optimizer, x, t)
+        before = [layer.ranks for layer in optimizer.layers]
+        losses = [float(optimizer.step(closure).detach()) for _ in range(5)]
+        # theory allows a rise by the gradient's norm times what is cut; none is seen, since the
+        # start has been truncated by the same rule
+        assert np.all(np.diff(losses) < 0.0), (rtol, losses)
+        if rtol is None:
+            assert [layer.ranks for layer in optimizer.layers] == before

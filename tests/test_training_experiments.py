@@ -152,13 +152,13 @@ def test_small_values_in_miniature(few, tmp_path, monkeypatch):
     monkeypatch.setattr(small_singular_values_training, "plan", lambda count, full:
                         small_singular_values_training.Plan(2, (0,), (0.0, 8.0)))
     small_singular_values_training.run(tmp_path, data=few)
-    assert good_figure(tmp_path / "losses.png") and len(lines(tmp_path)) == 5
+    assert good_figure(tmp_path / "losses.png") and len(lines(tmp_path)) == 8
 
 
 def test_condlr_in_miniature(few, tmp_path, monkeypatch):
     monkeypatch.setattr(condlr, "plan", lambda count, full: condlr.Plan(2, (0,), (1.5,)))
     condlr.run(tmp_path, data=few)
-    assert good_figure(tmp_path / "attacks.png") and len(lines(tmp_path)) == 5
+    assert good_figure(tmp_path / "attacks.png") and len(lines(tmp_path)) == 6
     assert lines(tmp_path)[0].startswith("PASS  condition ≤ 1.5: largest")
 
 

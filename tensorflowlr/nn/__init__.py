@@ -21,6 +21,7 @@ from tensorflowlr.nn.conv import TuckerConv3d as TuckerConv3d
 from tensorflowlr.nn.convert import factorize as factorize
 from tensorflowlr.nn.convert import to_dense as to_dense
 from tensorflowlr.nn.convert import to_sequential as to_sequential
+from tensorflowlr.nn.field import GradientField as GradientField
 from tensorflowlr.nn.layer import LowRankLayer as LowRankLayer
 from tensorflowlr.nn.linear import LowRankEmbedding as LowRankEmbedding
 from tensorflowlr.nn.linear import LowRankLinear as LowRankLinear
