@@ -699,6 +699,8 @@ def sparse_finite(matrix: Any) -> bool:
 
 def library(array: Array) -> str:
     """The name of the library an array lives in: ``"numpy"``, ``"torch"`` and so on."""
+    # block-diagonal matrices are where their blocks are
+    array = array.blocks[0] if hasattr(array, "blocks") else array
     return namespace(array).__name__.removeprefix("array_api_compat.").partition(".")[0]
 
 

@@ -35,6 +35,8 @@ HEAD = 512
 KINDS = {kind.__name__: kind for kind in (TreeTensor, LowRankMatrix, TuckerTensor, TensorTrain)}
 # classes whose cores are no plain arrays, and the modules that keep them
 SPECIAL = {"TubalSVD": "tensorflowlr.tubal.files"}
+# storable classes that the package does not load by itself, and where they are
+LATE = dict.fromkeys(("TubalField", "TubalTensor", "CommonRank"), "tensorflowlr.tubal")
 # what h5py and json raise on files that are not what they should be
 DAMAGE = (
     OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError, MemoryError,
@@ -54,7 +56,7 @@ def storable(kind: Class) -> Class:
     """Let objects of a class be kept in files; a decorator.
 
     The class is a dataclass, whose fields are kept, or has a method ``stored()`` that returns
-    the keyword arguments of its constructor.
+    the keyword arguments of its constructor, or of its class method ``restored`` if it has one.
 
     Examples
     --------
@@ -342,9 +344,12 @@ def read_object(group: Any, name: str) -> Any:
         return TreeOperator(
             read_tree(item), read_object(item, "leaf_matrices"), read_object(item, "inner_cores")
         )
+    if kind in LATE:
+        importlib.import_module(LATE[kind])
     if kind not in _STORABLE:
         raise ValueError(f"{item.name}: of unknown class {kind!r}")
-    return _STORABLE[kind](**{key: read_object(item, key) for key in item})
+    make = getattr(_STORABLE[kind], "restored", _STORABLE[kind])
+    return make(**{key: read_object(item, key) for key in item})
 
 
 def _write_group(group: Any, value: Any) -> str:

@@ -1,6 +1,7 @@
 """Tubal tensors against block-circulant matrices, NumPy face by face, and exact solutions."""
 
 import functools
+import itertools
 import warnings
 
 import numpy as np
@@ -232,3 +233,68 @@ def test_solutions_go_through_files(tmp_path):
     again = tlr.Solution.load(tmp_path / "run.h5").final
     assert isinstance(again, tubal.TubalSVD) and again.orthonormal
     assert (again.to_dense() == sol.final.to_dense()).all()
+
+
+def stopped(path, field, start, method, at):
+    """A run that an observer ends at its call number `at`, and the same run in one go."""
+    calls = itertools.count(1)
+
+    def observer(t, Y):
+        if next(calls) == at:
+            raise KeyboardInterrupt
+        return 0.0
+
+    def whole(observe, **more):
+        return tlr.integrate(field, start, (0.0, 0.6), step=0.1, method=method,
+                             observe={"zero": observe}, **more)
+
+    assert whole(observer, checkpoint=path).status == "interrupted"
+    return whole(lambda t, Y: 0.0)
+
+
+@pytest.mark.parametrize("transform", ["fft", "dct", gaussian((5, 5), float, 3)],
+                         ids=["fft", "dct", "matrix"])
+@pytest.mark.parametrize("method", [
+    tlr.ParallelBUG(tlr.Truncation(atol=1e-6), reject=10.0, flow=tlr.Exponential()),
+    tlr.AugmentedBUG(tubal.CommonRank(atol=1e-6), order=2),
+], ids=["parallel", "augmented"])
+def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path, transform, method, dtype):
+    left, right = (tubal.TubalTensor(0.3 * gaussian((n, n, 5), dtype, n), transform=transform)
+                   for n in (6, 4))
+    source = 0.1 * tubal.t_svd(gaussian((6, 4, 5), dtype, 2), tlr.Truncation(max_rank=1),
+                               transform=transform)
+    start = tubal.t_svd(gaussian((6, 4, 5), dtype, 1), tlr.Truncation(max_rank=1),
+                        transform=transform)
+    field = tubal.TubalField([(1.0, left, None), (0.5, None, right)], source)
+    whole = stopped(tmp_path / "run.h5", field, start, method, 4)
+    again = tlr.resume(tmp_path / "run.h5", observe={"zero": lambda t, Y: 0.0})
+    assert (again.times == whole.times).all()
+    assert again.final.multirank.tolist() == whole.final.multirank.tolist()
+    for a, b in zip(again.final.cores, whole.final.cores, strict=True):
+        assert all(np.array_equal(x, y) for x, y in zip(a.blocks, b.blocks, strict=True))
+
+
+def test_a_moving_source_is_given_again(tmp_path):
+    start = tubal.t_svd(gaussian((4, 3, 5), float, 1))
+    method = tlr.AugmentedBUG(tlr.Truncation(atol=1e-8))
+
+    def field(c):
+        return tubal.TubalField([(-1.0, None, None)], lambda t: c * float(np.cos(t)) * start)
+
+    path = tmp_path / "run.h5"
+    whole = stopped(path, field(1.0), start, method, 3)
+    given = {"observe": {"zero": lambda t, Y: 0.0}}
+    with pytest.raises(ValueError, match="F must be given"):
+        tlr.resume(path, **given)
+    with pytest.raises(ValueError, match="not that of the checkpoint"):
+        tlr.resume(path, F=field(2.0), **given)
+    again = tlr.resume(path, F=field(1.0), **given)
+    assert (again.final.to_dense() == whole.final.to_dense()).all()
+
+
+def test_channel_is_kept_with_its_run(tmp_path):
+    problem = tubal.channel(8, 6)
+    method = tlr.ParallelBUG(tlr.Truncation(atol=1e-6), flow=tlr.Exponential())
+    whole = stopped(tmp_path / "run.h5", problem.field, problem.start, method, 3)
+    again = tlr.resume(tmp_path / "run.h5", observe={"zero": lambda t, Y: 0.0})
+    assert (again.final.to_dense() == whole.final.to_dense()).all()

@@ -5,7 +5,7 @@ import pytest
 from conftest import gaussian
 from test_tubal import by_circulant
 
-from tensorflowlr import tubal
+from tensorflowlr import arrays, tubal
 from tensorflowlr.tubal import sensing
 
 
@@ -84,3 +84,14 @@ def test_recovery_of_missing_and_of_wrong_entries():
     found, sparse = tubal.t_robust_pca(low + wrong, tol=1e-7, iterations=400)
     assert np.linalg.norm(found - low) < 1e-3 * np.linalg.norm(low)
     assert np.linalg.norm(sparse - wrong) < 1e-3 * np.linalg.norm(wrong)
+
+
+@pytest.mark.parametrize("transform", ["dct", "haar", 3.0 * arrays.cosine_matrix(8)],
+                         ids=["dct", "haar", "scaled"])
+def test_the_default_weight_fits_the_transform(transform):
+    factors = (gaussian((30, 2, 8), float, 0), gaussian((2, 30, 8), float, 1))
+    low = tubal.t_product(*factors, transform=transform)
+    low = low / np.abs(low).max()
+    wrong = np.where(np.random.default_rng(2).random(low.shape) < 0.1, 3.0, 0.0)
+    found, _ = tubal.t_robust_pca(low + wrong, transform=transform, tol=1e-6)
+    assert np.linalg.norm(found - low) < 1e-3 * np.linalg.norm(low)

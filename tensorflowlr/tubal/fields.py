@@ -10,6 +10,7 @@ from tensorflowlr import arrays
 from tensorflowlr.arrays import Array
 from tensorflowlr.checks import sequence, shown
 from tensorflowlr.fields.factored import CallableEnvironment, CallableLocal, FactoredField
+from tensorflowlr.io import storable
 from tensorflowlr.moves.frame import Frame
 from tensorflowlr.tensors import TreeTensor, algebra
 from tensorflowlr.tubal.blocks import BlockMatrix
@@ -20,6 +21,7 @@ from tensorflowlr.tubal.tensor import TubalTensor, own_faces
 Term = tuple[Any, Any, Any]
 
 
+@storable
 class TubalField(FactoredField):
     """The right-hand side Σ c · L * Y * R + source(t), products being t-products.
 
@@ -61,6 +63,10 @@ class TubalField(FactoredField):
         self.source = source
         self._ready: dict[Spectrum, list[_Bound]] = {}
         super().__init__(self._value)
+
+    def stored(self) -> dict[str, Any]:
+        """What makes this field again; a source that is a function cannot be kept."""
+        return {"terms": self.terms, "source": self.source}
 
     def prepare(self, Y: TreeTensor, t: float) -> TreeTensor:
         """The start, complex where anything is."""

@@ -88,7 +88,8 @@ def t_robust_pca(
     x
         Array of shape (m, n, k, …).
     weight
-        By default 1 / √(max(m, n) k …), in the convention with 1/k (Lu et al., 2020).
+        By default 1 / √(max(m, n) c) (Lu et al., 2020), where the transform M has M Mᴴ = c I:
+        the number of tubal entries for ``"fft"``, one for ``"dct"`` and ``"haar"``.
     tol, iterations, transform
         As for `t_completion`.
 
@@ -101,7 +102,7 @@ def t_robust_pca(
     count = whole_number(iterations, "iterations")
     a = TubalTensor(x, transform=transform)
     if weight is None:
-        weight = (max(a.shape[:2]) * float(arrays.host.prod(a.spectrum.tube))) ** -0.5
+        weight = (max(a.shape[:2]) * (a.spectrum.scale or 1.0)) ** -0.5
     weight = real_number(weight, "weight", "a positive finite number", positive)
     xp, size = namespace(x), arrays.norm(x) or 1.0
     rho = PENALTY / (a.spectral_norm() or 1.0)

@@ -160,9 +160,9 @@ class _Look:
     ) -> None:
         self.spectrum, self.x, self.y, self.rank = measurements.spectrum, x, y, rank
         back = measurements.adjoint(y)
-        self.truth = arrays.svd(x)[0][..., :rank]
+        basis, values, _ = arrays.svd(x)
+        self.truth, self.values = basis[..., :rank], arrays.to_numpy(values)[..., :rank]
         self.measured = arrays.svd(0.5 * (back + adjoint(back)))[0][..., :rank]
-        self.values = arrays.to_numpy(arrays.svd(x)[1])[..., :rank]
         self.rows: list[tuple[Any, ...]] = []
 
     def _size(self, faces: Array) -> Array:

@@ -8,11 +8,13 @@ from typing import Any
 from tensorflowlr import arrays
 from tensorflowlr.arrays import Array, adjoint, host, namespace, to_numpy
 from tensorflowlr.checks import not_negative, real_number, shown
+from tensorflowlr.io import storable
 from tensorflowlr.tensors import algebra, construct
 from tensorflowlr.tubal.facewise import norms
-from tensorflowlr.tubal.spectrum import Spectrum, spectrum_of
+from tensorflowlr.tubal.spectrum import Spectrum, given_transform, spectrum_of
 
 
+@storable
 class TubalTensor:
     """A tensor of order three or more as a matrix of tubes, under the t-product.
 
@@ -72,6 +74,26 @@ class TubalTensor:
         made = object.__new__(cls)
         made._faces, made._spectrum = faces, spectrum
         return made
+
+    def stored(self) -> dict[str, Any]:
+        """What `restored` makes this tensor of again, bit for bit."""
+        return {"faces": self._faces, "tube": self._spectrum.tube, "real": self._spectrum.real,
+                "transform": given_transform(self._spectrum)}
+
+    @classmethod
+    def restored(cls, faces: Array, tube: Any, real: bool, transform: Any) -> TubalTensor:
+        """A tubal tensor from a file.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If its parts do not fit one another.
+        """
+        dense, spectrum = construct.checked_array(faces, "faces"), spectrum_of(
+            construct.checked_shape(tube), transform, bool(real))
+        if dense.ndim != 3 or dense.shape[0] != spectrum.count:
+            raise ValueError(f"faces must be {spectrum.count} matrices, not {shown(faces)}")
+        return cls.trusted(dense, spectrum)
 
     @classmethod
     def identity(
