@@ -115,8 +115,6 @@ class LowRankLinear(LowRankLayer):
     def forward(self, x: Tensor) -> Tensor:
         """The output for input of shape (…, in_features)."""
         y = self.compute(x.reshape(-1, self.shape[1]))
-        if self.bias is not None:
-            y = y + self.bias.to(y.dtype)
         return y.reshape(*x.shape[:-1], self.shape[0])
 
 
