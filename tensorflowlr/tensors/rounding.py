@@ -154,7 +154,7 @@ def edge_bases(
 
     def spanned(node: int, basis: Array, values: list[float], rest: float) -> EdgeBasis:
         nonlocal budget, left, dropped, capped
-        tail, share = rest / unit**2, budget / max(left, 1)
+        tail, share = rest, budget / max(left, 1)
         capped = capped or tail > max(share, cores[node].shape[-1] * epsilon(root) ** 2)
         dropped += tail
         budget = max(budget - min(tail, share), 0.0)
@@ -168,7 +168,7 @@ def edge_bases(
         if not sharp or rows.shape[0] < rows.shape[1] or not 0.0 < total < math.inf:
             return None
         if least == most and tree.is_leaf(node):
-            span = squares.leading_span(rows, least)
+            span = squares.leading_span(rows, least, total)
             if span is not None:
                 return spanned(node, *span)
         basis, values = squares.right_vectors(rows, total)

@@ -50,24 +50,23 @@ def orthonormal(columns: Array) -> tuple[Array, Array] | None:
     weights : array, shape (s, s)
         ``columns = q @ weights``; not triangular.
     """
-    size = norm(columns)
-    if not _squarable(size, columns):
-        return None
-    factor, _ = cholesky(adjoint(columns) @ columns)
-    if factor is None:
+    gram = adjoint(columns) @ columns
+    factor, _ = cholesky(gram)
+    if factor is None or not _squarable(norm(gram) ** 0.5, columns):
         return None
     q = divide(columns, factor)
     made = nearest(q)
     return None if made is None else (made[0], made[1] @ adjoint(factor))
 
 
-def nearest(q: Array) -> tuple[Array, Array] | None:
+def nearest(q: Array, gap: Array | None = None) -> tuple[Array, Array] | None:
     """Nearly orthonormal columns made orthonormal, and the weights that give them back.
 
-    None where they are not near enough for their Gram matrix to say how.
+    `gap` is the Gram matrix without the identity, where it is known. None where the columns
+    are not near enough for it to say how.
     """
     one = eye(q.shape[1], q.shape[1], q)
-    gap = adjoint(q) @ q - one
+    gap = adjoint(q) @ q - one if gap is None else gap
     far = norm(gap)
     if not far < NEAR:
         return None
@@ -76,7 +75,8 @@ def nearest(q: Array) -> tuple[Array, Array] | None:
         factor, _ = cholesky(gap + one)
         return None if factor is None else (divide(q, factor), adjoint(factor))
     squared = gap @ gap
-    return q - q @ (0.5 * gap - 0.375 * squared), one + 0.5 * gap - 0.125 * squared
+    half = one + 0.5 * gap
+    return q @ (half - gap + 0.375 * squared), half - 0.125 * squared
 
 
 def complement(basis: Array) -> Array | None:
@@ -116,13 +116,24 @@ def right_vectors(rows: Array, unit: float) -> tuple[Array, list[float]]:
     return conj(namespace(rows).flip(vectors, axis=1)), values
 
 
-def leading_span(rows: Array, rank: int) -> tuple[Array, list[float], float] | None:
+def leading_span(
+    rows: Array, rank: int, size: float
+) -> tuple[Array, list[float], float] | None:
     """The span of the `rank` leading right singular vectors, conjugate, near the first axes.
 
     With the Gram matrix in blocks A, B, Bᴴ, D of the first `rank` columns and the others, the
     span is that of [1; X] with X A = Bᴴ + D X - X B X. While all of D is well below all of A,
     its leading `rank` eigenvalues are the ones meant and products converge to X at the ratio
     of the two. That is the case where few and small columns were added to others; else None.
+
+    Parameters
+    ----------
+    rows
+        Shape (N, n).
+    rank
+        Less than n.
+    size
+        The 2-norm of all entries.
 
     Returns
     -------
@@ -131,13 +142,12 @@ def leading_span(rows: Array, rank: int) -> tuple[Array, list[float], float] | N
     values : list of float
         The 2-norms of the rows in their directions.
     rest : float
-        The sum of the squares of all rows outside.
+        The share of the squares of all entries that is outside.
     """
-    size = norm(rows)
     if rank >= rows.shape[1] or not _squarable(size, rows):
         return None
-    first, others = rows[:, :rank], rows[:, rank:]
-    above = adjoint(first) @ first
+    first, others, unit = rows[:, :rank], rows[:, rank:], 1.0 / size**2
+    above = unit * (adjoint(first) @ first)
     factor, _ = cholesky(above)
     if factor is None:
         return None
@@ -147,40 +157,40 @@ def leading_span(rows: Array, rank: int) -> tuple[Array, list[float], float] | N
     smallest = 1.0 / largest_bound(inverse)
     if not smallest > RESOLVED * epsilon(rows) * largest_bound(above):
         return None
-    beside, below = adjoint(others) @ first, adjoint(others) @ others
-    rate = largest_bound(below) / smallest
+    beside = unit * (adjoint(others) @ first)
+    x = start = beside @ inverse
+    # D is wanted where it turns X by more than round-off
+    far = norm(x)
+    rate = unit * norm(others) ** 2 / smallest
+    below = None
+    if rate * far > epsilon(rows):
+        below = unit * (adjoint(others) @ others)
+        rate = largest_bound(below) / smallest
     if not rate < RATE:
         return None
-    x = start = beside @ inverse
     for _ in range(STEPS):
-        last = x
-        x = start + (below @ x - x @ (adjoint(beside) @ x)) @ inverse
-        step = norm(x - last)
+        last, more = x, x @ (adjoint(beside) @ x)
+        x = start - (more if below is None else more - below @ x) @ inverse
         # what is left is a share of the last step
-        if step * rate <= epsilon(rows):
+        if norm(x - last) * (rate + 2.0 * far * far) <= epsilon(rows):
             break
     else:
         return None
-    factor, _ = cholesky(one + adjoint(x) @ x)
-    if factor is None:
+    made = nearest(namespace(rows).concat([one, x], axis=0), adjoint(x) @ x)
+    if made is None:
         return None
-    xp = namespace(rows)
-    basis = divide(xp.concat([one, x], axis=0), factor)
+    basis, weights = made
     # the Gram matrix of [1; X] is [1; X] times this; that of the basis takes no more products
-    turned = divide(above + adjoint(beside) @ x, factor)
-    inside = to_numpy(real_part(xp.sum(conj(factor) * turned, axis=0))).tolist()
-    rest = max(size * size - math.fsum(inside), 0.0)
-    return conj(basis), [math.sqrt(max(v, 0.0)) for v in inside], rest
+    turned = (above + adjoint(beside) @ x) @ basis[:rank, :]
+    inside = to_numpy(real_part(namespace(rows).sum(weights * turned.mT, axis=1))).tolist()
+    rest = max(1.0 - math.fsum(inside), 0.0)
+    return conj(basis), [size * math.sqrt(max(v, 0.0)) for v in inside], rest
 
 
 def largest_bound(matrix: Array) -> float:
-    """A bound of the largest eigenvalue of a positive semidefinite matrix, at most n^(1/8) off."""
-    size = norm(matrix)
-    if not 0.0 < size < math.inf:
-        return size
-    square = matrix * (1.0 / size)
-    square = square @ square
-    return size * norm(square @ square) ** 0.25
+    """A bound of the largest eigenvalue of a Hermitian matrix, at most n^(1/8) times too large."""
+    square = matrix @ matrix
+    return norm(square @ square) ** 0.25
 
 
 def _squarable(size: float, like: Array) -> bool:
