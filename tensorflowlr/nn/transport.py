@@ -28,7 +28,9 @@ def seen(moments: Moments, old: Frame, new: Frame) -> list[Array | None]:
     The tensor is Σ over no or one leaf in directions outside its basis: the core's moment in
     all old bases, and at each leaf its surroundings times what of its moment is outside.
     """
-    xp = namespace(moments[-1])
+    core = moments[-1]
+    assert core is not None
+    xp = namespace(core)
     turns = _overlaps(old, new)
     outside: dict[int, Array] = {}
     for leaf in old.growing:
@@ -48,12 +50,12 @@ def seen(moments: Moments, old: Frame, new: Frame) -> list[Array | None]:
     found: list[Array | None] = [None] * len(new.basis)
     for leaf in new.growing:
         # the part in the leaf's old basis, and below it the part outside
-        total, basis = moments[-1], old.basis[leaf]
+        total, basis = core, old.basis[leaf]
         if leaf in outside:
             total = xp.concat([total, old.outer[leaf][..., 0]], axis=leaf)
             basis = xp.concat([basis, outside[leaf]], axis=1)
         total = beside(total, leaf)
-        if total is moments[-1]:
+        if total is core:
             total = total + 0.0
         rank = old.basis[leaf].shape[1]
         head = total[(*(slice(None),) * leaf, slice(0, rank))]
@@ -66,7 +68,7 @@ def seen(moments: Moments, old: Frame, new: Frame) -> list[Array | None]:
             # one more axis turned, and what any leaf has begun is the whole
             found[-1] = multiply(total, adjoint(new.basis[leaf]) @ basis, leaf)
     if found[-1] is None:
-        total = beside(moments[-1], -1)
+        total = beside(core, -1)
         for leaf in outside:
             total = total + beside(old.outer[leaf][..., 0], -1, leaf)
         found[-1] = total
