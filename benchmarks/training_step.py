@@ -26,6 +26,7 @@ from tensorflowlr import nn
 CASE = [(256, 256, 1, 14)]
 RESNET18 = [(64, 64, 1, 56), (64, 128, 2, 56), (128, 128, 1, 28), (128, 256, 2, 28),
             (256, 256, 1, 14), (256, 512, 2, 14), (512, 512, 1, 7)]
+BASES = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 
 
 def stepper(layer: Any, optimizer: Any, x: Any, cotangent: Any) -> Callable[[], None]:
@@ -62,11 +63,12 @@ def measure(case: tuple[int, int, int, int], args: argparse.Namespace) -> None:
     x = torch.randn(args.batch, inputs, size, size, device=args.device, requires_grad=True)
     cotangent = torch.randn_like(dense(x))
     options = {"lr": 1e-4, **({"momentum": args.momentum} if args.momentum else {})}
-    base = torch.optim.SGD(dense.parameters(), **options)
+    kind = BASES[args.base]
+    base = kind(dense.parameters(), **options)
     steps = {"dense": (stepper(dense, base, x, cotangent), dense, base)}
     for share in args.shares:
         layer = nn.factorize(copy.deepcopy(dense), rank=share)
-        optimizer = nn.LowRankOptimizer(layer, torch.optim.SGD, **options)
+        optimizer = nn.LowRankOptimizer(layer, kind, **options)
         steps[f"{100 * share:.0f} %"] = (stepper(layer, optimizer, x, cotangent), layer, optimizer)
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
     for repeat in range(args.repeats + 2):
@@ -93,14 +95,18 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--momentum", type=float, default=0.0)
+    parser.add_argument("--base", choices=BASES, default="sgd")
+    parser.add_argument("--momentum", type=float, default=0.0, help="of SGD")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.25, 0.5])
     parser.add_argument("--all", action="store_true", help="all shapes of ResNet-18")
     args = parser.parse_args()
+    if args.momentum and args.base != "sgd":
+        parser.error("--momentum is for --base sgd")
     torch.set_num_threads(args.threads)
     where = (torch.cuda.get_device_name() if args.device == "cuda"
              else f"{platform.processor() or platform.machine()}, {args.threads} threads")
-    print(f"torch {torch.__version__}, {where}; SGD, momentum {args.momentum:g}; milliseconds")
+    print(f"torch {torch.__version__}, {where}; {args.base}, momentum {args.momentum:g};"
+          " milliseconds")
     print("layer                    ranks      wall      cpu  of dense: wall, cpu  numbers in"
           " weights, state")
     for case in RESNET18 if args.all or args.device == "cuda" else CASE:

@@ -389,6 +389,43 @@ def eigh(matrix: Array) -> tuple[Array, Array]:
         return namespace(matrix).linalg.eigh(matrix)
 
 
+def cholesky(matrix: Array) -> tuple[Array | None, int]:
+    """The lower Cholesky factor of a Hermitian matrix, or None where it is not positive definite.
+
+    Beside it the number of leading rows that have one, as far as the library tells, else 0.
+    """
+    if type(matrix) is np.ndarray:
+        if not matrix.size:
+            return matrix, 0
+        factor, info = _lapack(_lapack_kind(matrix) + "potrf")(matrix, lower=1, clean=1)
+        return (factor, matrix.shape[0]) if info == 0 else (None, max(info - 1, 0))
+    xp = namespace(matrix)
+    if hasattr(xp.linalg, "cholesky_ex"):
+        factor, info = xp.linalg.cholesky_ex(matrix)
+        failed = int(info)
+        return (factor, matrix.shape[0]) if failed == 0 else (None, max(failed - 1, 0))
+    try:
+        factor = xp.linalg.cholesky(matrix)
+    except numerical_errors():
+        return None, 0
+    # CuPy returns NaN
+    return (factor, matrix.shape[0]) if all_finite(factor) else (None, 0)
+
+
+def divide(columns: Array, lower: Array) -> Array:
+    """`columns` times the inverse of the adjoint of a lower triangular matrix."""
+    if type(columns) is np.ndarray:
+        solution, info = _lapack(_lapack_kind(lower) + "trtrs")(
+            lower, columns.conj().T, lower=1)
+        if info:
+            raise np.linalg.LinAlgError(f"no solution: LAPACK's info = {info}")
+        return conj(solution.T)
+    xp = namespace(columns)
+    if hasattr(xp.linalg, "solve_triangular"):
+        return xp.linalg.solve_triangular(adjoint(lower), columns, upper=True, left=False)
+    return adjoint(xp.linalg.solve(lower, adjoint(columns)))
+
+
 def fft(array: Array, axis: int, *, real: bool = False) -> Array:
     """The discrete Fourier transform along an axis; of real data half of it, if `real`."""
     transform = namespace(array).fft

@@ -129,6 +129,22 @@ def test_qr_and_svd_are_thin_and_exact(backend, dtype, shape):
     np.testing.assert_allclose(s, np.linalg.svd(x, compute_uv=False), atol=1e-14)
 
 
+def test_cholesky_and_division_by_its_factor(backend, dtype):
+    x = gaussian((9, 5), dtype)
+    h = x.conj().T @ x
+    factor, count = arrays.cholesky(backend.array(h))
+    lower = backend.numpy(factor)
+    assert count == 5
+    np.testing.assert_array_equal(lower, np.tril(lower))
+    np.testing.assert_allclose(lower @ lower.conj().T, h, atol=1e-13)
+    q = backend.numpy(arrays.divide(backend.array(x), factor))
+    np.testing.assert_allclose(q @ lower.conj().T, x, atol=1e-13)
+    h[3, 3] = 0.0
+    factor, count = arrays.cholesky(backend.array(h))
+    assert factor is None and count in (0, 3)
+    assert backend.name not in ("numpy", "torch") or count == 3
+
+
 def test_eigh_and_expm(backend, dtype):
     x = gaussian((4, 4), dtype)
     h = x + x.conj().T

@@ -5,7 +5,10 @@ from __future__ import annotations
 from tensorflowlr.arrays import (
     Array,
     adjoint,
+    cholesky,
+    divide,
     epsilon,
+    eye,
     fold,
     namespace,
     norm,
@@ -14,12 +17,15 @@ from tensorflowlr.arrays import (
     to_numpy,
     unfold,
 )
+from tensorflowlr.tensors import squares
 from tensorflowlr.truncation import kept
 
 # a direction below this many machine epsilons of its candidate is noise of the projection
 NOISE = 20.0
-# from so many columns on, a QR and a bound save much of an SVD
+# from so many columns on, Gram matrices or a QR and a bound save much of an SVD
 WIDE = 64
+# a complement is taken as a whole where candidates give so much of it
+MOST = 0.75
 
 
 def new_directions(basis: Array, candidate: Array, drop: float = 0.0) -> Array:
@@ -33,7 +39,7 @@ def new_directions(basis: Array, candidate: Array, drop: float = 0.0) -> Array:
         Columns to take up, shape (N, s), carrying their weight in the whole tensor.
     drop
         Directions whose weights have together at most this 2-norm are left out, and those
-        at round-off always.
+        at round-off too, unless the others are most of what the basis lacks.
 
     Returns
     -------
@@ -48,8 +54,12 @@ def new_directions(basis: Array, candidate: Array, drop: float = 0.0) -> Array:
     residual = candidate - basis @ (adjoint(basis) @ candidate)
     noise = NOISE * epsilon(basis) * size
     u = None
-    if drop == 0.0 and candidate.shape[1] >= WIDE and rows >= old + candidate.shape[1]:
-        u = independent(residual, noise)
+    if drop == 0.0 and candidate.shape[1] >= WIDE:
+        made = from_squares(basis, residual, noise)
+        if made is not None:
+            return made
+        if rows >= old + candidate.shape[1]:
+            u = independent(residual, noise)
     if u is None:
         u, s, _ = svd(residual)
         values = to_numpy(s).tolist()
@@ -61,6 +71,37 @@ def new_directions(basis: Array, candidate: Array, drop: float = 0.0) -> Array:
     if u.shape[1] and norm(overlap) > 4.0 * epsilon(basis):
         u, _ = qr(u - basis @ overlap)
     return u
+
+
+def from_squares(basis: Array, residual: Array, noise: float) -> Array | None:
+    """An orthonormal basis of the residual by its Gram matrix, else None.
+
+    Where candidates are enough to fill what is orthogonal to `basis`, and fill most of it, the
+    whole complement is taken: a few directions at round-off cost less than to tell them apart.
+    """
+    missing, columns = basis.shape[0] - basis.shape[1], residual.shape[1]
+    gram = adjoint(residual) @ residual
+    factor, leading = cholesky(gram)
+    if columns >= missing and leading >= MOST * missing:
+        found = factor if factor is not None else cholesky(gram[:leading, :leading])[0]
+        if found is not None and _above(found, noise) >= MOST * missing:
+            return squares.complement(basis)
+    if factor is None or columns > missing:
+        return None
+    inverse = divide(eye(columns, columns, residual), factor)
+    # one over the norm of the inverse is no more than the least singular value
+    if not norm(inverse) * noise < 1.0:
+        return None
+    q = divide(residual, factor)
+    # weak directions lost their orthogonality to the basis in the first projection
+    made = squares.nearest(q - basis @ (adjoint(basis) @ q))
+    return None if made is None else made[0]
+
+
+def _above(factor: Array, noise: float) -> int:
+    """How many entries of a triangular factor's diagonal exceed `noise`."""
+    xp = namespace(factor)
+    return int(xp.sum(xp.astype(xp.abs(xp.linalg.diagonal(factor)) > noise, xp.int64)))
 
 
 def independent(columns: Array, noise: float) -> Array | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tensorflowlr.arrays import Array, adjoint, fold, multiply, namespace, pad, qr, unfold
 from tensorflowlr.moves.augment import new_directions
-from tensorflowlr.tensors import TreeTensor
+from tensorflowlr.tensors import TreeTensor, squares
 from tensorflowlr.trees import Tree
 
 
@@ -65,6 +65,7 @@ def build_frame(
     ranks: Mapping[int, int] | None = None,
     extra: Array | None = None,
     drop: float = 0.0,
+    squared: bool = False,
 ) -> Frame:
     """The frame of Y0 = `root` in orthonormal `bases`.
 
@@ -83,6 +84,8 @@ def build_frame(
         A second root core in the same bases whose rows widen the surroundings above.
     drop
         The norm below which directions of `extra` are left out.
+    squared
+        Whether surroundings may come from Gram matrices where these resolve them.
     """
     xp = namespace(root)
     size = len(bases)
@@ -102,8 +105,8 @@ def build_frame(
             rows = unfold(centre[node], i)
             core = bases[child]
             if extra is None:
-                surroundings, r = qr(rows)
-                weights = r
+                found = squares.orthonormal(rows) if squared else None
+                surroundings, weights = qr(rows) if found is None else found
             else:
                 assert ranks is not None
                 surroundings, r = qr(rows[:, : ranks[child]])
@@ -131,6 +134,6 @@ def complete_nodes(tree: Tree, bases: Sequence[Array]) -> list[bool]:
     return complete
 
 
-def frame_of(Y: TreeTensor) -> Frame:
-    """The frame of an orthonormal tree tensor at its own ranks."""
-    return build_frame(Y.tree, Y.cores, Y.cores[-1])
+def frame_of(Y: TreeTensor, *, squared: bool = False) -> Frame:
+    """The frame of an orthonormal tree tensor at its own ranks; `squared` as in `build_frame`."""
+    return build_frame(Y.tree, Y.cores, Y.cores[-1], squared=squared)

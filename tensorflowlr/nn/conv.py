@@ -126,8 +126,6 @@ class _TuckerConv(LowRankLayer):
             mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
             x = functional.pad(x, self._outside, mode=mode)
         y = self.compute(x)
-        if self.bias is not None:
-            y = y + self.bias.to(y.dtype).reshape(-1, *[1] * axes)
         return y[0] if single else y
 
     def extra_repr(self) -> str:

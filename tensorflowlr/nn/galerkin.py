@@ -53,7 +53,7 @@ def plain(operation: Operation, x: Tensor, core: Tensor, factors: Modes) -> Tens
 
 
 class Galerkin(torch.autograd.Function):
-    """The layer's output; its backward pass returns the gradients at core and leaves.
+    """The layer's output with bias; its backward pass returns the gradients at core and leaves.
 
     The gradient in the place of a basis U_i is that of its centre K_i = U_i S_i, of the same
     shape. `surroundings` are the Q_i as tensors in the core's layout, `centres` the K_i.
@@ -61,7 +61,8 @@ class Galerkin(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, operation: Operation, x: Tensor, core: Tensor, *parts: Tensor | None
+        ctx: Any, operation: Operation, x: Tensor, bias: Tensor | None, core: Tensor,
+        *parts: Tensor | None,
     ) -> Tensor:
         """Run the chain; `parts` are d bases, d surroundings and d centres."""
         modes = core.ndim
@@ -81,21 +82,24 @@ class Galerkin(torch.autograd.Function):
                 b = y
                 y = operation.expand_output(b, centre[0])
         ctx.save_for_backward(x, a, b, core, *parts)
-        return y
+        ctx.bias = None if bias is None else bias.shape
+        # y is new, and a copy of it costs more than the sum
+        return y if bias is None else y.add_(bias.to(y.dtype))
 
     @staticmethod
     def backward(ctx: Any, delta: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients of the input, the core and the leaves."""
+        """The gradients of the input, the bias, the core and the leaves."""
         x, a, b, core, *parts = ctx.saved_tensors
         operation, modes = ctx.operation, ctx.modes
         factors, outer = tuple(parts[:modes]), tuple(parts[modes : 2 * modes])
         wanted = ctx.needs_input_grad[1]
+        offset = delta.sum_to_size(ctx.bias) if ctx.needs_input_grad[2] else None
         pick = _chained if ctx.chained else _projected
         centres = tuple(parts[2 * modes :])
         dx, slope, leaves = pick(
             operation, (x, a, b), delta, core, factors, outer, centres, wanted
         )
-        return (None, dx, slope, *leaves, *[None] * (2 * modes))
+        return (None, dx, offset, slope, *leaves, *[None] * (2 * modes))
 
 
 def _chained(

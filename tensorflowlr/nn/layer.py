@@ -128,7 +128,7 @@ class LowRankLayer(torch.nn.Module):
     @torch.no_grad()
     def _current(self) -> tuple[Any, Frame, galerkin.Modes, galerkin.Modes]:
         if self._kept is None or self._kept[0] != self._state():
-            self._keep(frame_of(self.tensor()))
+            self._keep(frame_of(self.tensor(), squared=True))
         assert self._kept is not None
         return self._kept
 
@@ -233,7 +233,7 @@ class LowRankLayer(torch.nn.Module):
         return [identity(n, self.core.dtype, self.core.device) for n in self.shape]
 
     def compute(self, x: Tensor) -> Tensor:
-        """The output without bias, by the chain or by the dense weight, whichever costs less."""
+        """The output, by the chain or by the dense weight, whichever costs less."""
         factors = self.factors
         train = self.galerkin and torch.is_grad_enabled() and self.core.requires_grad
         outer: galerkin.Modes = ()
@@ -244,16 +244,19 @@ class LowRankLayer(torch.nn.Module):
                 self.refresh()
             assert self._kept is not None
             _, _, outer, centre = self._kept
-        tensors: tuple[Tensor | None, ...] = (self.core, *factors, *outer, *centre)
+        axes = len(self.shape) - 2
+        bias = None if self.bias is None else self.bias.reshape(-1, *[1] * axes)
+        tensors: tuple[Tensor | None, ...] = (bias, self.core, *factors, *outer, *centre)
         if torch.is_autocast_enabled(x.device.type):
             kind = torch.get_autocast_dtype(x.device.type)
             tensors = tuple(None if t is None else t.to(kind) for t in tensors)
             x = x.to(kind) if x.is_floating_point() else x
-        core, *parts = tensors
+        bias, core, *parts = tensors
         assert core is not None
         if train:
-            return galerkin.Galerkin.apply(self.operation, x, core, *parts)
-        return galerkin.plain(self.operation, x, core, tuple(parts))
+            return galerkin.Galerkin.apply(self.operation, x, bias, core, *parts)
+        y = galerkin.plain(self.operation, x, core, tuple(parts))
+        return y if bias is None else y + bias.to(y.dtype)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *rest: Any

@@ -118,8 +118,6 @@ class LowRankLinear(LowRankLayer):
             raise ValueError(f"x must have {self.shape[1]} entries in its last axis, not shape "
                              f"{tuple(x.shape)}")
         y = self.compute(x.reshape(-1, self.shape[1]))
-        if self.bias is not None:
-            y = y + self.bias.to(y.dtype)
         return y.reshape(*x.shape[:-1], self.shape[0])
 
 

@@ -148,7 +148,9 @@ class Convolution:
         """`matrix` applied to the channels of every group."""
         n, _, *size = x.shape
         columns = x.reshape(n * self.groups, matrix.shape[1], -1)
-        return (matrix @ columns).reshape(n, -1, *size)
+        # a plain product would copy what needs a gradient into one matrix
+        each = matrix.expand(columns.shape[0], *matrix.shape)
+        return torch.bmm(each, columns).reshape(n, -1, *size)
 
     def reduce_input(self, x: Tensor, basis: Tensor) -> Tensor:
         return self._map(x, basis.mT)

@@ -28,6 +28,9 @@ def seen(moments: Moments, old: Frame, new: Frame) -> list[Array | None]:
     The tensor is Σ over no or one leaf in directions outside its basis: the core's moment in
     all old bases, and at each leaf its surroundings times what of its moment is outside.
     """
+    core = moments[-1]
+    assert core is not None
+    xp = namespace(core)
     turns = _overlaps(old, new)
     outside: dict[int, Array] = {}
     for leaf in old.growing:
@@ -44,31 +47,31 @@ def seen(moments: Moments, old: Frame, new: Frame) -> list[Array | None]:
                 tensor = multiply(tensor, turn, axis)
         return tensor
 
-    def inside(skip: int) -> Array:
-        """The part in the old basis of one leaf, whose axis is left as it is."""
-        total = beside(moments[-1], skip)
-        for leaf in outside:
-            if leaf != skip:
-                total = total + beside(old.outer[leaf][..., 0], skip, leaf)
-        return total
-
     found: list[Array | None] = [None] * len(new.basis)
     for leaf in new.growing:
-        total = inside(leaf)
-        surroundings = unfold(new.outer[leaf][..., 0], leaf)
-        found[leaf] = old.basis[leaf] @ (unfold(total, leaf).mT @ surroundings)
-        part = None
+        # the part in the leaf's old basis, and below it the part outside
+        total, basis = core, old.basis[leaf]
         if leaf in outside:
-            part = beside(old.outer[leaf][..., 0], leaf)
-            found[leaf] = found[leaf] + outside[leaf] @ (unfold(part, leaf).mT @ surroundings)
+            total = xp.concat([total, old.outer[leaf][..., 0]], axis=leaf)
+            basis = xp.concat([basis, outside[leaf]], axis=1)
+        total = beside(total, leaf)
+        if total is core:
+            total = total + 0.0
+        rank = old.basis[leaf].shape[1]
+        head = total[(*(slice(None),) * leaf, slice(0, rank))]
+        for other in outside:
+            if other != leaf:
+                head += beside(old.outer[other][..., 0], leaf, other)
+        surroundings = unfold(new.outer[leaf][..., 0], leaf)
+        found[leaf] = basis @ (unfold(total, leaf).mT @ surroundings)
         if found[-1] is None:
             # one more axis turned, and what any leaf has begun is the whole
-            turn = turns.get(leaf)
-            found[-1] = total if turn is None else multiply(total, turn, leaf)
-            if part is not None:
-                found[-1] = found[-1] + multiply(part, entered[leaf], leaf)
+            found[-1] = multiply(total, adjoint(new.basis[leaf]) @ basis, leaf)
     if found[-1] is None:
-        found[-1] = inside(-1)
+        total = beside(core, -1)
+        for leaf in outside:
+            total = total + beside(old.outer[leaf][..., 0], -1, leaf)
+        found[-1] = total
     return found
 
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from tensorflowlr.arrays import (
     Array,
     adjoint,
-    conj,
-    eigh,
     epsilon,
     eye,
     fold,
@@ -27,6 +25,7 @@ from tensorflowlr.arrays import (
     triangle,
     unfold,
 )
+from tensorflowlr.tensors import squares
 from tensorflowlr.trees import Tree
 from tensorflowlr.truncation import Truncation, kept, nearest_conditioned
 
@@ -34,9 +33,6 @@ Cores = tuple[Array, ...]
 
 # the share of the tolerance that the downward sweep may lose by carrying fewer weights
 CARRIED_SHARE = 0.01
-# squares of singular values are right up to round-off of the largest; below this many machine
-# epsilons of it they are not trusted
-RESOLVED = 1e4
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,9 @@ def edge_bases(
         Nodes whose edges, and all below them, are not wanted.
     squared
         Whether singular vectors may come from Gram matrices where these resolve all that is
-        kept. What is dropped is then known to the root of machine epsilon only.
+        kept. What is dropped is then known to the root of machine epsilon only, and a leaf
+        whose rank is held may get the span of its singular vectors in another basis, with the
+        norms in these directions for values.
     """
     root = cores[tree.root]
     total = norm(root)
@@ -154,13 +152,26 @@ def edge_bases(
         carried = rank if rank < wanted else max(rank, kept(values, carry, floor))
         return EdgeBasis(basis[:, :carried], values[:carried], rank)
 
+    def spanned(node: int, basis: Array, values: list[float], rest: float) -> EdgeBasis:
+        nonlocal budget, left, dropped, capped
+        tail, share = rest, budget / max(left, 1)
+        capped = capped or tail > max(share, cores[node].shape[-1] * epsilon(root) ** 2)
+        dropped += tail
+        budget = max(budget - min(tail, share), 0.0)
+        left -= 1
+        return EdgeBasis(basis, values, len(values))
+
     def from_squares(node: int, rows: Array) -> EdgeBasis | None:
         least, most = rule.limits(node)
-        resolved = RESOLVED * epsilon(root)
+        resolved = squares.RESOLVED * epsilon(root)
         sharp = least == most or budget / max(left, 1) > resolved
         if not sharp or rows.shape[0] < rows.shape[1] or not 0.0 < total < math.inf:
             return None
-        basis, values = right_vectors_squared(rows, total)
+        if least == most and tree.is_leaf(node):
+            span = squares.leading_span(rows, least, total)
+            if span is not None:
+                return spanned(node, *span)
+        basis, values = squares.right_vectors(rows, total)
         smallest = values[ranked(node, values)[0] - 1]
         return choose(node, basis, values) if smallest**2 > resolved * values[0] ** 2 else None
 
@@ -203,14 +214,6 @@ def right_vectors(rows: Array) -> tuple[Array, list[float]]:
     """The conjugate right singular vectors of a matrix, and its singular values."""
     _, s, vh = svd(triangle(rows) if rows.shape[0] > 2 * rows.shape[1] else rows)
     return vh.mT, to_numpy(s).tolist()
-
-
-def right_vectors_squared(rows: Array, unit: float) -> tuple[Array, list[float]]:
-    """The same by the Gram matrix of the columns, in units in which it cannot overflow."""
-    rows = rows * (1.0 / unit)
-    squares, vectors = eigh(adjoint(rows) @ rows)
-    values = [math.sqrt(max(v, 0.0)) * unit for v in reversed(to_numpy(squares).tolist())]
-    return conj(namespace(rows).flip(vectors, axis=1)), values
 
 
 def truncate(

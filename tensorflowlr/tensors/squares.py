@@ -1,0 +1,199 @@
+"""Factorisations by Gram matrices, which are products of large matrices and little else.
+
+Squares of singular values are right up to round-off of the largest one. Each function here
+looks whether what it is asked for stands out of that, and returns None where it does not:
+the caller then takes QR or SVD.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tensorflowlr.arrays import (
+    Array,
+    adjoint,
+    cholesky,
+    conj,
+    divide,
+    eigh,
+    epsilon,
+    eye,
+    namespace,
+    norm,
+    numerical_errors,
+    real_part,
+    solve,
+    to_numpy,
+)
+
+# squares below this many machine epsilons of the largest are not trusted
+RESOLVED = 1e4
+# how far a Gram matrix may be from the identity for one more pass to end at round-off
+NEAR = 0.1
+# a series in the distance from the identity, of three terms, is at round-off below this power
+SHORT = 1.0 / 3.0
+# eigenvalues this much apart are told apart by a few products, in so many steps at most
+RATE = 0.1
+STEPS = 20
+
+
+def orthonormal(columns: Array) -> tuple[Array, Array] | None:
+    """Orthonormal columns of the same span and the weights that give the argument back.
+
+    By a Cholesky factorisation of the Gram matrix, and by that of what comes out, which says
+    whether the first was good enough (Yamamoto et al., ETNA 44 (2015)). None where the columns
+    are too close to dependent.
+
+    Returns
+    -------
+    q : array, shape (n, s)
+    weights : array, shape (s, s)
+        ``columns = q @ weights``; not triangular.
+    """
+    gram = adjoint(columns) @ columns
+    factor, _ = cholesky(gram)
+    if factor is None or not _squarable(norm(gram) ** 0.5, columns):
+        return None
+    q = divide(columns, factor)
+    made = nearest(q)
+    return None if made is None else (made[0], made[1] @ adjoint(factor))
+
+
+def nearest(q: Array, gap: Array | None = None) -> tuple[Array, Array] | None:
+    """Nearly orthonormal columns made orthonormal, and the weights that give them back.
+
+    `gap` is the Gram matrix without the identity, where it is known. None where the columns
+    are not near enough for it to say how.
+    """
+    one = eye(q.shape[1], q.shape[1], q)
+    gap = adjoint(q) @ q - one if gap is None else gap
+    far = norm(gap)
+    if not far < NEAR:
+        return None
+    if far > epsilon(q) ** SHORT:
+        # too far for the series of (1 + gap)^(-1/2) and (1 + gap)^(1/2)
+        factor, _ = cholesky(gap + one)
+        return None if factor is None else (divide(q, factor), adjoint(factor))
+    squared = gap @ gap
+    half = one + 0.5 * gap
+    return q @ (half - gap + 0.375 * squared), half - 0.125 * squared
+
+
+def complement(basis: Array) -> Array | None:
+    """Orthonormal columns that complete an orthonormal basis, shape (n, r), to a square.
+
+    With a diagonal S of signs, Y = basis - [S; 0] and Z = (Yᴴ [S; 0])⁻¹, the matrix 1 + Y Z Yᴴ
+    is unitary and takes [S; 0] to the basis: its other columns are the complement. None where
+    Z is too large for that.
+    """
+    rows, rank = basis.shape
+    xp = namespace(basis)
+    top, below = basis[:rank, :], basis[rank:, :]
+    corner = xp.linalg.diagonal(top)
+    size = xp.abs(corner)
+    signs = -xp.where(size > 0.0, corner, xp.ones_like(corner))
+    signs = signs / xp.abs(signs)
+    try:
+        turned = solve(adjoint(top) * signs - eye(rank, rank, basis), adjoint(below))
+    except numerical_errors():
+        return None
+    if not norm(turned) * epsilon(basis) < 1e-2:
+        return None
+    shifted = xp.concat([top - eye(rank, rank, basis) * signs, below], axis=0)
+    made = eye(rows, rows, basis)[:, rank:] + shifted @ turned
+    found = nearest(made - basis @ (adjoint(basis) @ made))
+    return None if found is None else found[0]
+
+
+def right_vectors(rows: Array, unit: float) -> tuple[Array, list[float]]:
+    """The conjugate right singular vectors of a matrix and its singular values, descending.
+
+    Computed in units in which squares cannot overflow.
+    """
+    rows = rows * (1.0 / unit)
+    squares, vectors = eigh(adjoint(rows) @ rows)
+    values = [math.sqrt(max(v, 0.0)) * unit for v in reversed(to_numpy(squares).tolist())]
+    return conj(namespace(rows).flip(vectors, axis=1)), values
+
+
+def leading_span(
+    rows: Array, rank: int, size: float
+) -> tuple[Array, list[float], float] | None:
+    """The span of the `rank` leading right singular vectors, conjugate, near the first axes.
+
+    With the Gram matrix in blocks A, B, Bᴴ, D of the first `rank` columns and the others, the
+    span is that of [1; X] with X A = Bᴴ + D X - X B X. While all of D is well below all of A,
+    its leading `rank` eigenvalues are the ones meant and products converge to X at the ratio
+    of the two. That is the case where few and small columns were added to others; else None.
+
+    Parameters
+    ----------
+    rows
+        Shape (N, n).
+    rank
+        Less than n.
+    size
+        The 2-norm of all entries.
+
+    Returns
+    -------
+    basis : array, shape (n, rank)
+        Orthonormal columns, in no order.
+    values : list of float
+        The 2-norms of the rows in their directions.
+    rest : float
+        The share of the squares of all entries that is outside.
+    """
+    if rank >= rows.shape[1] or not _squarable(size, rows):
+        return None
+    first, others, unit = rows[:, :rank], rows[:, rank:], 1.0 / size**2
+    above = unit * (adjoint(first) @ first)
+    factor, _ = cholesky(above)
+    if factor is None:
+        return None
+    one = eye(rank, rank, rows)
+    inverse = divide(one, factor)
+    inverse = inverse @ adjoint(inverse)
+    smallest = 1.0 / largest_bound(inverse)
+    if not smallest > RESOLVED * epsilon(rows) * largest_bound(above):
+        return None
+    beside = unit * (adjoint(others) @ first)
+    x = start = beside @ inverse
+    # D is wanted where it turns X by more than round-off
+    far = norm(x)
+    rate = unit * norm(others) ** 2 / smallest
+    below = None
+    if rate * far > epsilon(rows):
+        below = unit * (adjoint(others) @ others)
+        rate = largest_bound(below) / smallest
+    if not rate < RATE:
+        return None
+    for _ in range(STEPS):
+        last, more = x, x @ (adjoint(beside) @ x)
+        x = start - (more if below is None else more - below @ x) @ inverse
+        # what is left is a share of the last step
+        if norm(x - last) * (rate + 2.0 * far * far) <= epsilon(rows):
+            break
+    else:
+        return None
+    made = nearest(namespace(rows).concat([one, x], axis=0), adjoint(x) @ x)
+    if made is None:
+        return None
+    basis, weights = made
+    # the Gram matrix of [1; X] is [1; X] times this; that of the basis takes no more products
+    turned = (above + adjoint(beside) @ x) @ basis[:rank, :]
+    inside = to_numpy(real_part(namespace(rows).sum(weights * turned.mT, axis=1))).tolist()
+    rest = max(1.0 - math.fsum(inside), 0.0)
+    return conj(basis), [size * math.sqrt(max(v, 0.0)) for v in inside], rest
+
+
+def largest_bound(matrix: Array) -> float:
+    """A bound of the largest eigenvalue of a Hermitian matrix, at most n^(1/8) times too large."""
+    square = matrix @ matrix
+    return norm(square @ square) ** 0.25
+
+
+def _squarable(size: float, like: Array) -> bool:
+    """Whether squares of numbers of that size are far from both ends of the range."""
+    most = 1e12 if epsilon(like) > 1e-10 else 1e100
+    return 1.0 / most < size < most
