@@ -99,7 +99,10 @@ class GradientField(FactoredField):
                     "loss: without one the field has Galerkin gradients at the layer's weight "
                     "alone, from a backward pass with galerkin=True; give a function"
                 )
-            return [*(p.grad if p.numel() else None for p in layer.leaves), layer.core.grad]
+            found = [p.grad if p.numel() else None for p in layer.leaves]
+            turned = [None if g is None else g @ _turn(own.outer[i], frame.outer[i], i)
+                      for i, g in enumerate(found)]
+            return [*turned, layer.core.grad]
         fits = all(
             frame.basis[i] is identity(n, layer.core.dtype, layer.core.device)
             if frame.complete[i] else frame.basis[i].shape == frame.centre[i].shape
@@ -239,8 +242,17 @@ def _stored(layer: LowRankLayer, bases: Sequence[Array]) -> list[Array]:
 
 
 def _equal(one: Frame, other: Frame) -> bool:
-    """Whether bases and centres are the same numbers."""
-    pairs = [*zip(one.basis, other.basis, strict=True), *zip(one.centre, other.centre, strict=True)]
+    """Whether bases and cores are the same numbers."""
+    pairs = [*zip(one.basis, other.basis, strict=True), (one.centre[-1], other.centre[-1])]
     return all(
         a is b or (a is not None and b is not None and torch.equal(a, b)) for a, b in pairs
     )
+
+
+def _turn(one: Array, other: Array, leaf: int) -> Tensor:
+    """The change between two orthonormal surroundings of a leaf with the same span.
+
+    Gram matrices factorise only what they resolve, so that both span what the weight does.
+    """
+    rows, columns = (Q[..., 0].movedim(leaf, 0).flatten(1) for Q in (one, other))
+    return rows @ columns.T
