@@ -30,7 +30,7 @@ LONG, SHORT, EVERY = 10_000, 4000, 50
 KNOWN_PHASES, KNOWN_WIDTH = (2e-5, 1e-4), (3.7e-7, 1.2e-5)
 KNOWN_SCALES = ((5.8e-3, 9.8e-3), (3.8e-4, 1.5e-3), (4.3e-6, 5.3e-5), (2.5e-7, 4.8e-6))
 COLUMNS = [("least", ".1e"), ("median", ".1e"), ("largest", ".1e"), ("known", ""),
-           ("inside", "")]
+           ("below", "d"), ("inside", "d"), ("above", "d")]
 
 
 def problem(
@@ -60,9 +60,9 @@ def band(panel, t: Array, values: Array, label: str, colour: str) -> None:
 def cells(values: Array, known: tuple[float, float]) -> tuple[object, ...]:
     """What a table says of single problems beside a known range."""
     low, high = known
-    inside = int(np.sum((values >= low) & (values <= high)))
+    below, above = int(np.sum(values < low)), int(np.sum(values > high))
     return (values.min(), np.median(values), values.max(), f"{low:.1e} … {high:.1e}",
-            f"{inside} of {len(values)}")
+            below, len(values) - below - above, above)
 
 
 def within(verdicts: Verdicts, name: str, values: Array, known: tuple[float, float]) -> None:
