@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorly.datasets
 from conftest import gaussian
 from test_tubal import by_circulant
 
@@ -84,6 +85,25 @@ def test_recovery_of_missing_and_of_wrong_entries():
     found, sparse = tubal.t_robust_pca(low + wrong, tol=1e-7, iterations=400)
     assert np.linalg.norm(found - low) < 1e-3 * np.linalg.norm(low)
     assert np.linalg.norm(sparse - wrong) < 1e-3 * np.linalg.norm(wrong)
+
+
+def test_recovery_of_a_measured_cube():
+    # rows, bands and columns of a scene of AVIRIS; errors against those of what was given
+    cube = np.asarray(tensorly.datasets.load_indian_pines().tensor)[:32, :32, ::5].swapaxes(1, 2)
+    cube = (cube - cube.min()) / (cube.max() - cube.min())
+
+    def gain(made, seen):
+        return 20.0 * np.log10(np.linalg.norm(seen - cube) / np.linalg.norm(made - cube))
+
+    rng = np.random.default_rng(0)
+    known = rng.random(cube.shape) < 0.2
+    made = tubal.t_completion(np.where(known, cube, 9.0), known, tol=1e-3)
+    assert gain(made, np.where(known, cube, 0.0)) > 19.0
+    assert np.abs(made - cube)[known].max() == 0.0
+    seen = np.where(rng.random(cube.shape) < 0.1, rng.integers(0, 2, cube.shape), cube)
+    low, sparse = tubal.t_robust_pca(seen, tol=1e-3)
+    assert gain(low, seen) > 18.5
+    assert np.linalg.norm(low + sparse - seen) <= 1e-3 * np.linalg.norm(seen)
 
 
 @pytest.mark.parametrize("transform", ["dct", "haar", 3.0 * arrays.cosine_matrix(8)],
