@@ -1,6 +1,7 @@
 """Tubal tensors against block-circulant matrices, NumPy face by face, and exact solutions."""
 
 import functools
+import importlib
 import itertools
 import warnings
 
@@ -74,6 +75,26 @@ def test_svd_and_qr_of_every_transform(transform, dtype, backend):
     gap = tubal.TubalTensor(Q, transform=transform)
     gap = gap.H @ gap - unit
     assert gap.norm() < 1e-12
+
+
+@pytest.mark.parametrize(("decay", "looked_at"), [(False, 1), (True, 10)])
+def test_one_face_tells_that_the_randomised_route_is_in_vain(monkeypatch, decay, looked_at):
+    module = importlib.import_module("tensorflowlr.tubal.svd")
+    x = gaussian((56, 50, 16), np.float64, 1)
+    if decay:
+        x = by_circulant(x[:, :2], gaussian((2, 50, 16), np.float64, 2))
+    seen, known = [], module.randomized
+
+    def counted(faces, *rest):
+        seen.append(len(faces))
+        return known(faces, *rest)
+
+    monkeypatch.setattr(module, "randomized", counted)
+    rule = tlr.Truncation(max_rank=2)
+    made, full = tubal.t_svd(x, rule), tubal.t_svd(x, rule, method="svd")
+    # 7 pairs of conjugate faces and 2 of their own, and the one that was tried
+    assert sum(seen) == looked_at
+    np.testing.assert_allclose(made.to_dense(), full.to_dense(), atol=1e-9 * np.abs(x).max())
 
 
 @pytest.mark.parametrize("method", ["svd", "gram", "auto"])
