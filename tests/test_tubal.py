@@ -203,6 +203,16 @@ def test_channel_meets_its_exact_solution_at_first_order(rule):
     assert 0.9 < slope < 1.1
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_channel_meets_its_exact_solution_at_second_order(rule):
+    # errors of 1e-6 and more, far above the tolerance
+    problem = tubal.channel(32, 5)
+    method = tlr.ParallelBUG(rule(atol=1e-12), order=2, flow=tlr.Exponential())
+    slope = order_of(problem.field, problem.start, 2.0, problem.exact(2.0), (0.25, 0.125, 0.0625),
+                     method)
+    assert 1.9 < slope < 2.1
+
+
 @functools.cache
 def mixing():
     """Y' = A * Y + Y * B + C * Y * D, a start of rank two, and the end by its matrix."""
