@@ -12,29 +12,27 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from paper_repro import training_figures
-from paper_repro.common import main, stopwatch
+from paper_repro.common import main
 from paper_repro.report import Table, Verdicts
 from paper_repro.training_methods import (
     INTEGRATORS,
     Outcome,
     Ranks,
     Setting,
-    images_of,
     tensorly_torch_missing,
 )
-from paper_repro.training_runs import clear, solve_all, truncated
+from paper_repro.training_runs import LARGE, conduct, solve_all, truncated
 
 TITLE = "LeNet-5 trained at low rank: accuracy against compression (NeurIPS 2022, NeurIPS 2024)"
 
 # plain factors also get rates at which they do not diverge
 SLOWER = {"vanilla, rate 0.03": 0.03, "vanilla, rate 0.02": 0.02}
+AFTERWARDS = "truncated afterwards"
 # held on large sets: they save 91 % of the weights of the inner layers at 28 × 28
 HELD = {"4": (12, 10, 5, 5), "8": (25, 25)}
-# from this many images on, a set counts as large
-LARGE = 5000
-
 
 Level = float | Ranks
+Curves = dict[str, list[list[Outcome]]]
 
 
 @dataclass(frozen=True)
@@ -84,18 +82,11 @@ def run(output: Path, full: bool = False, data: Path | None = None) -> int:
     int
         0 if every verdict passes, else 1.
     """
-    print(TITLE + "\n")
-    images = images_of(data)
-    print(f"{images}\n" + ("" if data else "(larger images are taken with --data)\n"))
-    verdicts = Verdicts()
-    with stopwatch("all trainings"):
-        sweep(output, verdicts, plan(len(images.train_images), full), data)
-    clear(output)
-    return verdicts.save(output)
+    return conduct(TITLE, output, data, lambda count: plan(count, full), train, conclude)
 
 
-def sweep(output: Path, verdicts: Verdicts, todo: Plan, data: Path | None) -> None:
-    """All methods over all levels and seeds."""
+def train(output: Path, todo: Plan, data: Path | None) -> tuple[list[Outcome], Curves]:
+    """The dense networks, and all methods over all levels and seeds."""
     base = [Setting(epochs=todo.epochs, seed=seed) for seed in todo.seeds]
     settings = [*base, *(
         _low_rank(s, method, level, todo.adapting)
@@ -121,16 +112,24 @@ def sweep(output: Path, verdicts: Verdicts, todo: Plan, data: Path | None) -> No
     )
     for i, method in enumerate(methods):
         curves[method] = _grouped(plain[i * len(found) : (i + 1) * len(found)], len(base))
-    curves["truncated afterwards"] = _grouped(
+    curves[AFTERWARDS] = _grouped(
         [truncated(dense[i % len(base)], run.ranks, data) for i, run in enumerate(found)],
         len(base),
     )
+    return dense, curves
+
+
+def conclude(
+    output: Path, verdicts: Verdicts, todo: Plan, runs: tuple[list[Outcome], Curves]
+) -> None:
+    """Table, figures, verdicts."""
+    dense, curves = runs
     tabulate(output, todo, dense, curves)
     training_figures.draw_compression(output / "compression.png", dense, curves)
     at = list(todo.levels).index(todo.chosen)
     training_figures.draw_epochs(output / "epochs.png", {
         "dense": dense, **{f"{name}, {label(todo.chosen)}": curves[name][at]
-                           for name in (*INTEGRATORS, *methods)},
+                           for name in curves if name != AFTERWARDS},
     })
     judge(verdicts, todo, dense, {name: groups[at] for name, groups in curves.items()})
 
@@ -153,8 +152,7 @@ def _grouped(runs: Sequence[Outcome], size: int) -> list[list[Outcome]]:
 
 
 def tabulate(
-    output: Path, todo: Plan, dense: Sequence[Outcome],
-    curves: dict[str, list[list[Outcome]]],
+    output: Path, todo: Plan, dense: Sequence[Outcome], curves: Curves
 ) -> None:
     """One row per method and level, over the seeds."""
     table = Table(

@@ -21,7 +21,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "parallel": {"color": COLOURS["vermilion"], "marker": "o", "linestyle": "-"},
     "vanilla": {"color": COLOURS["blue"], "marker": "^", "linestyle": "--"},
     "vanilla, rate 0.02": {"color": COLOURS["orange"], "marker": ">", "linestyle": "--"},
-    "vanilla, rate 0.03": {"color": COLOURS["black"], "marker": "<", "linestyle": ":"},
+    "vanilla, rate 0.03": {"color": COLOURS["grey"], "marker": "<", "linestyle": ":"},
     "tensorly-torch": {"color": COLOURS["sky"], "marker": "v", "linestyle": ":"},
     "truncated afterwards": {"color": COLOURS["purple"], "marker": "s", "linestyle": "-."},
     "dense": {"color": COLOURS["black"], "marker": "", "linestyle": "-"},

@@ -11,6 +11,7 @@ import torch
 from tensorflowlr.arrays import Array
 from tensorflowlr.checks import shown
 from tensorflowlr.fields import FactoredField
+from tensorflowlr.fields.factored import CallableEnvironment, CallableLocal
 from tensorflowlr.moves.frame import Frame
 from tensorflowlr.nn.layer import LowRankLayer, identity, resize
 from tensorflowlr.tensors import TreeTensor
@@ -169,32 +170,25 @@ class GradientField(FactoredField):
             layer._kept, layer.galerkin = kept, flag
 
 
-class _Environment:
+class _Environment(CallableEnvironment):
     """The gradients of one frame; what is asked at the frame's own centres is computed once."""
 
+    field: GradientField
+
     def __init__(self, field: GradientField, frame: Frame) -> None:
-        self.field, self.frame = field, frame
-        self.bases = list(frame.basis)
+        super().__init__(field, frame)
         self.moved = False
         self._slopes: Slopes | None = None
         self._asked = False
 
     def update(self, node: int, basis: Array) -> None:
         """Replace the basis of a leaf."""
-        self.bases[node] = basis
+        super().update(node, basis)
         self.moved = True
-
-    def flops(self, node: int) -> float:
-        """Not known: the model runs where it is."""
-        return 0.0
 
     def local(self, node: int) -> _Local:
         """The gradient at one node."""
         return _Local(self, node, list(self.bases))
-
-    def groups(self, nodes: Sequence[int]) -> list[tuple[list[int], _Local]]:
-        """One group per node: a pass of the model knows single states alone."""
-        return [([node], self.local(node)) for node in nodes]
 
     def at_start(self) -> Slopes | None:
         """All gradients at the frame's centres."""
@@ -203,15 +197,10 @@ class _Environment:
         return self._slopes
 
 
-class _Local:
+class _Local(CallableLocal):
     """The gradient at one node, with the sign of descent."""
 
-    def __init__(self, environment: _Environment, node: int, bases: list[Array]) -> None:
-        self.environment, self.node, self.bases = environment, node, bases
-
-    def linear(self, t: float) -> Any:
-        """Not known to be linear."""
-        del t
+    environment: _Environment
 
     def __call__(self, t: float, centre: Array) -> Array:
         """The derivative of the centre; time plays no part."""

@@ -128,23 +128,20 @@ class LowRankLayer(torch.nn.Module):
     @torch.no_grad()
     def _current(self) -> tuple[Any, Frame, galerkin.Modes, galerkin.Modes]:
         if self._kept is None or self._kept[0] != self._state():
-            self._keep(frame_of(self.tensor(), squared=True))
+            self.adopt(frame_of(self.tensor(), squared=True))
         assert self._kept is not None
         return self._kept
 
     def _state(self) -> Any:
         return tuple((p.data_ptr(), p._version) for p in (self.core, *self.leaves))
 
-    def _keep(self, frame: Frame) -> None:
+    def adopt(self, frame: Frame) -> None:
+        """Take backward passes from a frame of the present weight."""
         outer = tuple(
             None if frame.outer[i] is None else contiguous(frame.outer[i][..., 0])
             for i in range(len(self.shape))
         )
         self._kept = (self._state(), frame, outer, tuple(frame.centre[:-1]))
-
-    def adopt(self, frame: Frame) -> None:
-        """Take backward passes from a frame of the present weight, not from one made anew."""
-        self._keep(frame)
 
     @torch.no_grad()
     def assign(self, Y: TreeTensor) -> None:
