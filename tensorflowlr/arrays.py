@@ -734,10 +734,17 @@ def sparse_finite(matrix: Any) -> bool:
     return all_finite(matrix.tocsr().data)
 
 
+def block_sizes(size: int) -> list[int]:
+    """What an axis of a block-diagonal matrix has in every block; other axes are one block."""
+    return size.sizes() if hasattr(size, "sizes") else [size]
+
+
 def library(array: Array) -> str:
     """The name of the library an array lives in: ``"numpy"``, ``"torch"`` and so on."""
-    # block-diagonal matrices are where their blocks are
-    array = array.blocks[0] if hasattr(array, "blocks") else array
+    # matrices of blocks say where their blocks are
+    own = getattr(array, "library", None)
+    if isinstance(own, str):
+        return own
     return namespace(array).__name__.removeprefix("array_api_compat.").partition(".")[0]
 
 

@@ -62,6 +62,7 @@ TENSORS = [
     *refuse("tubal.TubalTensor.restored", "faces",
             lambda v: tubal.TubalTensor.restored(v, (5,), True, "fft"),
             (np.ones((2, 3, 4)), np.ones((3, 4)), NAN), ValueError),
+    *refuse("tubal.TubalTensor.to", "like", lambda v: A.to(like=v), (3, None), TypeError),
     *refuse("tubal.TubalTensor.ranks", "rtol", A.ranks, (-1.0, math.nan), ValueError),
     *refuse("tubal.TubalSVD", "U", lambda v: tubal.TubalSVD(v, S, S), ("x", None), TypeError),
     *refuse_call("tubal.TubalSVD", lambda: tubal.TubalSVD(A, S, S), ValueError, "U, S and V",

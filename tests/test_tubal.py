@@ -3,6 +3,8 @@
 import functools
 import importlib
 import itertools
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -303,6 +305,50 @@ def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path, transform, method, dty
     assert again.final.multirank.tolist() == whole.final.multirank.tolist()
     for a, b in zip(again.final.cores, whole.final.cores, strict=True):
         assert all(np.array_equal(x, y) for x, y in zip(a.blocks, b.blocks, strict=True))
+
+
+def test_a_run_goes_on_in_another_process_on_its_library(tmp_path, backend):
+    left, start = gaussian((6, 6, 5), float, 1), tubal.t_svd(gaussian((6, 4, 5), float, 2))
+    source = 0.1 * tubal.t_svd(gaussian((6, 4, 5), float, 3), tlr.Truncation(max_rank=1))
+    field = tubal.TubalField([(0.3, left, None)], source)
+    method, path = tlr.ParallelBUG(tlr.Truncation(atol=1e-6)), tmp_path / "run.h5"
+    like = backend.array(np.ones(1))
+    whole = stopped(path, field, start.to(like=like), method, 3)
+    assert tubal.TubalTensor(left).to(like=like).faces.__class__ is like.__class__
+    imports, name = {
+        "numpy": ("numpy as xp", "xp.ones(1)"),
+        "torch": ("torch as xp", "xp.ones(1, dtype=xp.float64)"),
+        "strict": ("array_api_strict as xp", "xp.ones(1)"),
+        "strict-device1": ("array_api_strict as xp", "xp.ones(1, device=xp.Device('device1'))"),
+        "cupy": ("cupy as xp", "xp.ones(1)"),
+    }[repr(backend)]
+    code = (
+        f"import sys, tensorflowlr as tlr, {imports}\n"
+        f"again = tlr.resume(sys.argv[1], observe={{'zero': lambda t, Y: 0.0}}, like={name})\n"
+        f"assert type(again.final.cores[0].blocks[0]) is type({name})\n"
+    )
+    subprocess.run([sys.executable, "-c", code, path], check=True)
+    final = tlr.Solution.load(path).final
+    gap = final.to_dense() - backend.numpy(whole.final.to_dense())
+    assert np.abs(gap).max() < 1e-12 * np.abs(final.to_dense()).max()
+
+
+def test_a_step_is_repeated_where_one_face_doubles_its_rank():
+    # the other faces are at rest, and their ranks hide that of the first in the sum
+    start, source = (tubal.t_svd(gaussian((8, 8, 7), float, seed), multirank=ranks)
+                     for seed, ranks in ((1, [1, 4, 4, 4]), (2, [1, 0, 0, 0])))
+    method = tlr.ParallelBUG(tlr.Truncation(atol=1e-12, max_rank=6), reject=1e15)
+
+    def run(start, source):
+        field = tubal.TubalField([], source)
+        return tlr.integrate(field, start, (0.0, 0.1), step=0.1, method=method)
+
+    made = run(start, source)
+    first = [x.to_tubal().faces[0].real for x in (start, source)]
+    alone = run(*(tubal.t_svd(x[:, :, None]) for x in first))
+    assert made.stats["rejected"] == alone.stats["rejected"] > 0
+    gap = made.final.to_tubal().faces[0].real - (first[0] + 0.1 * first[1])
+    assert np.abs(gap).max() < 1e-12 * np.abs(first[0]).max()
 
 
 def test_a_moving_source_is_given_again(tmp_path):

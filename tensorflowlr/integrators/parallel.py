@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from tensorflowlr.arrays import Array, pad
+from tensorflowlr.arrays import Array, block_sizes, pad
 from tensorflowlr.fields.environment import Environment, Field
 from tensorflowlr.integrators.settings import (
     checked_constant,
@@ -54,11 +54,11 @@ class ParallelBUG:
         1 or 2.
     reject
         The constant c of the step rejection, or None for none: a step is repeated in its
-        augmented bases while some rank has doubled or ``h · η > c · tolerance``, η being
-        the norm of what F has in new directions of two or more children at once: the
-        blocks that the method leaves zero. It is taken at both ends of the step (the paper
-        takes the start, its scripts the end; each alone misses large errors). The paper
-        has c = 10.
+        augmented bases while some rank (of a tubal tensor: of some face) has doubled or
+        ``h · η > c · tolerance``, η being the norm of what F has in new directions of two or
+        more children at once: the blocks that the method leaves zero. It is taken at both
+        ends of the step (the paper takes the start, its scripts the end; each alone misses
+        large errors). The paper has c = 10.
     flow
         `RungeKutta4`, `Krylov` or `Exponential`.
     enrich
@@ -142,9 +142,11 @@ class ParallelBUG:
             return False
         limit = self.rule.max_rank or math.inf
         frame, environment, centres = attempt.frame, attempt.environment, attempt.centres
-        before, after = frame.ranks(), attempt.result.ranks
-        if any(limit > rank >= 2 * before[node] for node, rank in after.items()):
-            return True
+        for node, before in frame.ranks().items():
+            after = attempt.result.cores[node].shape[-1]
+            pairs = zip(block_sizes(before), block_sizes(after), strict=True)
+            if any(limit > rank >= max(2 * old, 1) for old, rank in pairs):
+                return True
         # where the ranks are at their limit, one repetition in wider bases is worth its price
         if attempt.repeats and attempt.result.max_rank >= limit:
             return False

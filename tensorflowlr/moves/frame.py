@@ -54,7 +54,7 @@ class Frame:
 
     def ranks(self) -> dict[int, int]:
         """The dimension below every edge."""
-        return {node: int(self.basis[node].shape[-1]) for node in self.tree.edges}
+        return {node: self.basis[node].shape[-1] for node in self.tree.edges}
 
 
 def build_frame(

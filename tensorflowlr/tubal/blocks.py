@@ -128,6 +128,11 @@ class BlockMatrix:
         return Place(self.spectrum, self.blocks[0])
 
     @property
+    def library(self) -> str:
+        """The name of the library of the blocks."""
+        return arrays.library(self.blocks[0])
+
+    @property
     def tensor_class(self) -> Any:
         """The tree tensors that have such cores."""
         from tensorflowlr.tubal.low_rank import TubalSVD

@@ -30,6 +30,7 @@ class TubalField(FactoredField):
     terms
         Triples (c, L, R): a number, and tensors of shapes (m, m, k, …) and (n, n, k, …) or
         None for the identity. A tube (1, 1, k, …) is allowed for either: it commutes with all.
+        They go to the array library and device of the state.
     source
         A `TubalSVD`, or a function of time that returns one; None for none.
     transform
@@ -96,7 +97,7 @@ class TubalField(FactoredField):
             raise TypeError(f"source must return a TubalSVD, not {shown(source)}")
         if not Y.spectrum.real:
             source = source.to_complex()
-        return value + source
+        return value + source.to(like=Y.cores[-1])
 
     def _bound(self, Y: TubalSVD) -> list[_Bound]:
         """The terms as blocks beside Y."""
@@ -168,12 +169,7 @@ def _fitting(x: TubalTensor, Y: TubalSVD, name: str, size: int) -> TubalTensor:
         x = x.to_complex()
     if x.spectrum != Y.spectrum:
         raise ValueError(f"the transforms of {name} and Y0 differ: {x.spectrum}, {Y.spectrum}")
-    like = Y.cores[-1].blocks[0]
-    if arrays.library(x.faces) != arrays.library(like) or (
-        arrays.device(x.faces) != arrays.device(like)
-    ):
-        raise TypeError(f"{name} and Y0 live on different libraries or devices")
-    return x
+    return x.to(like=Y.cores[-1].blocks[0])
 
 
 def _listed(terms: Any) -> list[Any]:

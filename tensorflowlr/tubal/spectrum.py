@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensorflowlr import arrays
@@ -22,6 +22,8 @@ NAMES = ("fft", "dct", "haar")
 UNITARY = 1e-12
 # a condition beyond this leaves no digit
 CONDITION = 1e14
+# numbers of a dense array that are transformed at once, 256 KB of float64
+BLOCK = 2**15
 
 
 class Spectrum:
@@ -49,6 +51,7 @@ class Spectrum:
     def __init__(self, tube: Sequence[int], transform: Any, real: bool) -> None:
         self.tube = tuple(int(k) for k in tube)
         self.matrices = _matrices(self.tube, transform)
+        self._inverses = tuple(map(host.linalg.inv, self.matrices))
         self.name = transform if isinstance(transform, str) else "matrix"
         self.real = real and not any(m.dtype.kind == "c" for m in self.matrices)
         self.halved = self.real and self.name == "fft"
@@ -124,6 +127,22 @@ class Spectrum:
 
     def forward(self, x: Array) -> Array:
         """The faces of a dense array (m, n, *tube): shape (count, m, n)."""
+        m, n = x.shape[:2]
+        return _by_blocks(lambda rows: self._forward(x[rows, ...]),
+                          self._row_blocks(x, m, n), (self.count, m, n), 1)
+
+    def inverse(self, faces: Array) -> Array:
+        """The dense array of given faces; real where the data is real."""
+        m, n = faces.shape[1:]
+        return _by_blocks(lambda rows: self._inverse(faces[:, rows, :]),
+                          self._row_blocks(faces, m, n), (m, n, *self.tube), 0)
+
+    def _row_blocks(self, x: Array, m: int, n: int) -> list[slice]:
+        """Rows whose tubes fit into a cache: outside of it, turning axes costs more than FFTs."""
+        step = max(BLOCK // max(n * math.prod(self.tube), 1), 1) if arrays.is_numpy(x) else m
+        return [slice(i, min(i + step, m)) for i in range(0, m, max(step, 1))]
+
+    def _forward(self, x: Array) -> Array:
         y, last = x, x.ndim - 1
         if self.name == "fft":
             y = arrays.fft(y, last, real=self.halved)
@@ -133,31 +152,27 @@ class Spectrum:
             for axis, matrix in enumerate(self.matrices, 2):
                 y = _along(y, matrix, axis)
         y = permute(y, (*range(2, x.ndim), 0, 1))
-        if not self.halved:
-            # in C order, as batched products want it
-            return arrays.contiguous(reshape(y, (self.count, *x.shape[:2])))
         y = reshape(y, (math.prod(y.shape[:-2]), *x.shape[:2]))
-        return namespace(y).take(y, _indices(self._taken, y), axis=0)
+        return arrays.take(y, _indices(self._taken, y)) if self.halved else y
 
-    def inverse(self, faces: Array) -> Array:
-        """The dense array of given faces; real where the data is real."""
+    def _inverse(self, faces: Array) -> Array:
         xp, shape = namespace(faces), tuple(faces.shape[1:])
         grid = self.tube
         if self.halved:
             grid = (*self.tube[:-1], self.tube[-1] // 2 + 1)
-            faces = xp.take(faces, _indices(self._source, faces), axis=0)
+            faces = arrays.take(faces, _indices(self._source, faces))
             if any(self._mirrored):
                 mirrored = xp.asarray(self._mirrored, device=arrays.device(faces))
                 faces = xp.where(mirrored[:, None, None], arrays.conj(faces), faces)
         order = (len(grid), len(grid) + 1, *range(len(grid)))
-        y = permute(reshape(faces, (*grid, *shape)), order)
+        y = arrays.contiguous(permute(reshape(faces, (*grid, *shape)), order))
         if self.name == "fft":
             for axis in range(2, y.ndim - 1):
                 y = arrays.ifft(y, axis)
             return arrays.ifft(y, y.ndim - 1, size=self.tube[-1] if self.halved else None)
-        for axis, matrix in enumerate(self.matrices, 2):
-            y = _along(y, host.linalg.inv(matrix), axis)
-        return arrays.contiguous(y)
+        for axis, matrix in enumerate(self._inverses, 2):
+            y = _along(y, matrix, axis)
+        return y
 
 
 def spectrum_of(tube: Sequence[int], transform: Any, real: bool) -> Spectrum:
@@ -181,6 +196,21 @@ def given_transform(spectrum: Spectrum) -> Any:
 @functools.lru_cache(maxsize=128)
 def _named(tube: tuple[int, ...], transform: str, real: bool) -> Spectrum:
     return Spectrum(tube, transform, real)
+
+
+def _by_blocks(
+    function: Callable[[slice], Array], blocks: Sequence[slice], shape: tuple[int, ...], axis: int
+) -> Array:
+    """What a function makes of slices of one axis, put together in C order."""
+    if len(blocks) < 2:
+        return arrays.contiguous(function(*(blocks or [slice(None)])))
+    whole: Array = None
+    for block in blocks:
+        made = function(block)
+        if whole is None:
+            whole = namespace(made).empty(shape, dtype=made.dtype)
+        whole[(*(slice(None),) * axis, block, ...)] = made
+    return whole
 
 
 def _indices(values: Sequence[int], like: Array) -> Array:

@@ -193,20 +193,21 @@ def randomized(faces: Array, start: Array, rank: int) -> Stacks:
         singular value, one number per face (Halko, Martinsson, Tropp, SIAM Rev. 53 (2011)).
     """
     xp = namespace(faces)
-    q = arrays.qr(faces @ start)[0]
-    for done in range(1, PASSES + 1):
-        q = arrays.qr(adjoint(faces) @ q)[0]
-        image = faces @ q
-        q = arrays.qr(image)[0]
-        if done % 2:
-            continue
+    q, before = arrays.qr(faces @ start)[0], 1.0
+    for left in reversed(range(PASSES)):
+        # small factors are conjugated in the place of the faces
+        q = arrays.qr(adjoint(adjoint(q) @ faces))[0]
+        q = arrays.qr(faces @ q)[0]
         w, s, vh = arrays.svd(adjoint(q) @ faces)
         u, lead = q @ w, adjoint(vh[:, :rank, :])
-        rest = faces @ lead - u[:, :, :rank] * xp.astype(s, u.dtype)[:, None, :rank]
         largest = xp.max(s)
         if not float(largest) > 0.0:
             return u, s, vh, s[:, :1]
+        rest = faces @ lead - u[:, :, :rank] * xp.astype(s, u.dtype)[:, None, :rank]
         gap = xp.linalg.vector_norm(rest, axis=(-2, -1)) / largest
-        if float(xp.max(gap)) <= ACCURACY:
+        now = float(xp.max(gap))
+        # the gap shrinks by the same factor in every pass
+        if now <= ACCURACY or now * (now / before) ** left > ACCURACY:
             break
+        before = now
     return u, s, vh, gap[:, None]

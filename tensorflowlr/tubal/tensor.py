@@ -146,6 +146,12 @@ class TubalTensor:
         """The tensor itself; real where the data was."""
         return self._spectrum.inverse(self._faces)
 
+    def to(self, *, like: Any) -> TubalTensor:
+        """The same on the array library and device of `like` (array or tensor)."""
+        target = construct.checked_like(like)
+        kind = arrays.dtype_like(arrays.dtype_name(self._faces), target)
+        return self._like(arrays.asarray(self._faces, like=target, dtype=kind))
+
     def _like(self, faces: Array) -> TubalTensor:
         return TubalTensor.trusted(faces, self._spectrum)
 
