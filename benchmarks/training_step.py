@@ -34,6 +34,8 @@ def stepper(layer: Any, optimizer: Any, x: Any, cotangent: Any) -> Callable[[], 
 
     def step() -> None:
         optimizer.zero_grad()
+        # inside a network, the gradient of an input is passed on and not summed up
+        x.grad = None
         layer(x).backward(cotangent)
         optimizer.step()
         if x.is_cuda:

@@ -208,7 +208,12 @@ def epsilon(array: Array) -> float:
     if type(array) is np.ndarray:
         return 1.1920929e-07 if array.dtype.itemsize in (4,) or array.dtype == np.complex64 else (
             2.220446049250313e-16)
-    return float(namespace(array).finfo(array.dtype).eps)
+    return _epsilon(namespace(array), array.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _epsilon(xp: Namespace, dtype: Any) -> float:
+    return float(xp.finfo(dtype).eps)
 
 
 def holds_numbers(array: Array) -> bool:
@@ -235,6 +240,19 @@ def zeros(shape: Sequence[int], like: Array) -> Array:
 def eye(rows: int, columns: int, like: Array) -> Array:
     """A rectangular identity with the library, device and dtype of `like`."""
     return namespace(like).eye(rows, columns, dtype=like.dtype, device=device(like))
+
+
+def identity(size: int, like: Array) -> Array:
+    """The one square identity of a size, library, device and dtype, which nobody may change."""
+    return _identity(namespace(like), size, like.dtype, device(like))
+
+
+@functools.lru_cache(maxsize=64)
+def _identity(xp: Namespace, size: int, dtype: Any, place: Any) -> Array:
+    made = xp.eye(size, dtype=dtype, device=place)
+    if is_numpy(made):
+        made.flags.writeable = False
+    return made
 
 
 def adjoint(matrix: Array) -> Array:

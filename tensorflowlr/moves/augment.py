@@ -8,8 +8,8 @@ from tensorflowlr.arrays import (
     cholesky,
     divide,
     epsilon,
-    eye,
     fold,
+    identity,
     namespace,
     norm,
     qr,
@@ -88,11 +88,11 @@ def from_squares(basis: Array, residual: Array, noise: float) -> Array | None:
             return squares.complement(basis)
     if factor is None or columns > missing:
         return None
-    inverse = divide(eye(columns, columns, residual), factor)
+    inverse = divide(identity(columns, residual), factor)
     # one over the norm of the inverse is no more than the least singular value
     if not norm(inverse) * noise < 1.0:
         return None
-    q = divide(residual, factor)
+    q = residual @ inverse
     # weak directions lost their orthogonality to the basis in the first projection
     made = squares.nearest(q - basis @ (adjoint(basis) @ q))
     return None if made is None else made[0]

@@ -14,8 +14,8 @@ from tensorflowlr.arrays import (
     Array,
     adjoint,
     epsilon,
-    eye,
     fold,
+    identity,
     multiply,
     namespace,
     norm,
@@ -277,5 +277,5 @@ def polished(basis: Array) -> Array:
 
     Leaf bases are only ever turned and cut: their rounding errors would add up over steps.
     """
-    gap = eye(basis.shape[1], basis.shape[1], basis) - adjoint(basis) @ basis
+    gap = identity(basis.shape[1], basis) - adjoint(basis) @ basis
     return basis + basis @ (0.5 * gap)

@@ -17,7 +17,7 @@ from tensorflowlr.arrays import (
     divide,
     eigh,
     epsilon,
-    eye,
+    identity,
     namespace,
     norm,
     numerical_errors,
@@ -30,6 +30,8 @@ from tensorflowlr.arrays import (
 RESOLVED = 1e4
 # how far a Gram matrix may be from the identity for one more pass to end at round-off
 NEAR = 0.1
+# distances from it, in machine epsilons per root of columns, that a QR by reflections leaves too
+ROUND_OFF = 6.0
 # a series in the distance from the identity, of three terms, is at round-off below this power
 SHORT = 1.0 / 3.0
 # eigenvalues this much apart are told apart by a few products, in so many steps at most
@@ -65,9 +67,11 @@ def nearest(q: Array, gap: Array | None = None) -> tuple[Array, Array] | None:
     `gap` is the Gram matrix without the identity, where it is known. None where the columns
     are not near enough for it to say how.
     """
-    one = eye(q.shape[1], q.shape[1], q)
+    one = identity(q.shape[1], q)
     gap = adjoint(q) @ q - one if gap is None else gap
     far = norm(gap)
+    if far <= ROUND_OFF * epsilon(q) * q.shape[1] ** 0.5:
+        return q, one
     if not far < NEAR:
         return None
     if far > epsilon(q) ** SHORT:
@@ -94,13 +98,13 @@ def complement(basis: Array) -> Array | None:
     signs = -xp.where(size > 0.0, corner, xp.ones_like(corner))
     signs = signs / xp.abs(signs)
     try:
-        turned = solve(adjoint(top) * signs - eye(rank, rank, basis), adjoint(below))
+        turned = solve(adjoint(top) * signs - identity(rank, basis), adjoint(below))
     except numerical_errors():
         return None
     if not norm(turned) * epsilon(basis) < 1e-2:
         return None
-    shifted = xp.concat([top - eye(rank, rank, basis) * signs, below], axis=0)
-    made = eye(rows, rows, basis)[:, rank:] + shifted @ turned
+    shifted = xp.concat([top - identity(rank, basis) * signs, below], axis=0)
+    made = identity(rows, basis)[:, rank:] + shifted @ turned
     found = nearest(made - basis @ (adjoint(basis) @ made))
     return None if found is None else found[0]
 
@@ -151,7 +155,7 @@ def leading_span(
     factor, _ = cholesky(above)
     if factor is None:
         return None
-    one = eye(rank, rank, rows)
+    one = identity(rank, rows)
     inverse = divide(one, factor)
     inverse = inverse @ adjoint(inverse)
     smallest = 1.0 / largest_bound(inverse)
