@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ torch = pytest.importorskip("torch")
 import tensorflowlr as tlr  # noqa: E402
 from tensorflowlr import nn  # noqa: E402
 from tensorflowlr.nn import transport  # noqa: E402
+from tensorflowlr.nn.budget import meet  # noqa: E402
 from tensorflowlr.truncation import nearest_conditioned  # noqa: E402
 
 functional = torch.nn.functional
@@ -270,6 +272,37 @@ def test_budget_and_held_ranks():
     held.step(closure_of(model, held, x, t))
     assert [layer.ranks for layer in held.layers] == ranks
     assert (model[0].weight - weight).norm() > 0.0
+
+
+def test_a_budget_keeps_the_most_for_its_parameters():
+    torch.manual_seed(0)
+    sizes, falls = [(12, 9), (30, 20)], [0.7, 0.9]
+    layers, values = [], []
+    for (m, n), fall in zip(sizes, falls, strict=True):
+        u, v = (torch.linalg.qr(torch.randn(k, n)).Q for k in (m, n))
+        s = fall ** torch.arange(n)
+        dense = torch.nn.Linear(n, m)
+        dense.weight.data = u * s @ v.T
+        layers.append(nn.LowRankLinear.from_dense(dense, rank=n - 1))
+        values.append((s[: n - 1].square() / s[: n - 1].square().sum()).numpy())
+    model = torch.nn.Sequential(*layers)
+    limit = nn.report(model).parameters // 3
+
+    def lost(ranks):
+        return sum(v[r:].sum() for v, r in zip(values, ranks, strict=True))
+
+    def count(ranks):
+        return sum(r * (m + n + r) for (m, n), r in zip(sizes, ranks, strict=True))
+
+    best = min(
+        lost(r) for r in itertools.product(range(1, 9), range(1, 20)) if count(r) <= limit
+    )
+    meet(layers, limit, {})
+    found = [layer.ranks[0] for layer in layers]
+    assert count(found) == nn.report(model).parameters <= limit
+    # a price finds the best of all where it spends the whole budget, else within one rank
+    assert lost(found) <= best + max(v[r - 1] for v, r in zip(values, found, strict=True))
+    assert count(found) > limit - max(m + n + 2 * r for (m, n), r in zip(sizes, found, strict=True))
 
 
 def test_condition_numbers_stay_bounded():

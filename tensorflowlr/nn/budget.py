@@ -11,10 +11,12 @@ from tensorflowlr.nn.layer import LowRankLayer
 from tensorflowlr.nn.ranks import feasible
 from tensorflowlr.nn.step import cut
 from tensorflowlr.tensors.rounding import edge_bases
-from tensorflowlr.truncation import Truncation, kept
+from tensorflowlr.truncation import Truncation
 
-# halvings of the logarithm of the tolerance, which lies between 1e-9 and 1
+# halvings of the logarithm of the price
 HALVINGS = 40
+# ranks of one layer and their prices depend on one another
+SWEEPS = 4
 
 
 def parameters(shape: Sequence[int], ranks: Sequence[int]) -> int:
@@ -32,19 +34,24 @@ def least(layers: Sequence[LowRankLayer]) -> int:
 
 
 def meet(layers: Sequence[LowRankLayer], budget: int, state: Any) -> None:
-    """Cut all layers by the smallest common relative tolerance that meets the budget."""
+    """Cut all layers to a budget, by one price.
+
+    A singular value is kept while its square, relative to its layer's squared norm, is at
+    least the price times the parameters that its rank costs; the smallest price that meets the
+    budget is taken.
+    """
     if sum(parameters(layer.shape, layer.ranks) for layer in layers) <= budget:
         return
-    spectra = [_spectra(layer) for layer in layers]
+    shares = [_shares(layer) for layer in layers]
 
-    def chosen(tolerance: float) -> list[list[int]]:
-        return [_ranks(layer, values, tolerance) for layer, values in
-                zip(layers, spectra, strict=True)]
+    def chosen(price: float) -> list[list[int]]:
+        return [_ranks(layer, own, price) for layer, own in zip(layers, shares, strict=True)]
 
     def size(found: list[list[int]]) -> int:
         return sum(parameters(layer.shape, r) for layer, r in zip(layers, found, strict=True))
 
-    low, high = -9.0, 0.0
+    # at the highest price nothing is worth more than rank one
+    low, high = -20.0, 0.0
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
         low, high = (low, middle) if size(chosen(10.0**middle)) <= budget else (middle, high)
@@ -55,19 +62,24 @@ def meet(layers: Sequence[LowRankLayer], budget: int, state: Any) -> None:
             cut(layer, layer.tensor(), rule, state, frame, frame)
 
 
-def _spectra(layer: LowRankLayer) -> dict[int, list[float]]:
+def _shares(layer: LowRankLayer) -> dict[int, list[float]]:
+    """The squares of each mode's singular values, as shares of their sum."""
     Y = layer.tensor()
     found, _ = edge_bases(Y.tree, Y.cores, dataclasses.replace(layer.rule(Truncation())))
-    return {node: edge.singular_values for node, edge in enumerate(found) if edge is not None}
+    made = {}
+    for node, edge in enumerate(found):
+        if edge is not None:
+            unit = edge.singular_values[0] or 1.0
+            squares = [(v / unit) ** 2 for v in edge.singular_values]
+            made[node] = [v / (math.fsum(squares) or 1.0) for v in squares]
+    return made
 
 
-def _ranks(
-    layer: LowRankLayer, spectra: dict[int, list[float]], tolerance: float
-) -> list[int]:
-    """The ranks at a tolerance relative to the layer's norm; rank one at the largest."""
+def _ranks(layer: LowRankLayer, shares: dict[int, list[float]], price: float) -> list[int]:
+    """The ranks at a price per parameter, at least one."""
     ranks = list(layer.ranks)
-    for node, values in spectra.items():
-        norm = math.sqrt(math.fsum(v * v for v in values))
-        share = tolerance * norm if tolerance < 1.0 else math.inf
-        ranks[node] = max(kept(values, share, 0.0), 1)
+    for _ in range(SWEEPS):
+        for node, squares in shares.items():
+            costs = layer.shape[node] + math.prod(ranks) // ranks[node]
+            ranks[node] = max(sum(v >= price * costs for v in squares), 1)
     return feasible(ranks, layer.shape)

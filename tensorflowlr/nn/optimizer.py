@@ -50,7 +50,8 @@ class LowRankOptimizer(torch.optim.Optimizer):
         ranks. Modes that a layer does not adapt (the window's) are never cut.
     budget
         The most parameters that all factorised layers may have together, or None. Where a
-        step ends with more, all layers are cut by one relative tolerance that meets it.
+        step ends with more, those singular values go that are least for the parameters they
+        cost, their squares relative to each weight's.
     params
         Parameters or groups of them, as torch's optimisers take; by default all of the model.
     options
