@@ -124,10 +124,11 @@ class Meter:
         import time
 
         from tensorflowlr import arrays, contraction
+        from tensorflowlr.arrays import factorisations
 
         self.lapack = 0.0
         self.products: collections.Counter[tuple[object, ...]] = collections.Counter()
-        found = arrays._lapack
+        found = factorisations._lapack
 
         def timed(name: str) -> object:
             routine = found(name)
@@ -141,7 +142,7 @@ class Meter:
 
             return call
 
-        arrays._lapack = timed
+        factorisations._lapack = timed
         pair = contraction._Pair.__call__
         multiply = arrays.multiply
 

@@ -1,5 +1,7 @@
 """Low-rank tensor computation on trees of small tensors."""
 
+# before the others: deep inside their imports NumPy itself takes longer to load
+from tensorflowlr import arrays as _arrays
 from tensorflowlr import measures as measures
 from tensorflowlr import observers as observers
 from tensorflowlr import problems as problems
@@ -48,5 +50,7 @@ from tensorflowlr.tensors import inner as inner
 from tensorflowlr.tensors import symmetrize as symmetrize
 from tensorflowlr.trees import Tree as Tree
 from tensorflowlr.truncation import Truncation as Truncation
+
+del _arrays
 
 __version__ = "0.1.0"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
-import importlib.util
 import inspect
 import json
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from tensorflowlr.integrators import Solution
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
-ARRAY_LIBRARIES = ("numpy", "torch", "cupy", "array_api_strict")
 
 app = typer.Typer(
     name="tensorflowlr",
@@ -231,22 +227,14 @@ def reproduce(
 def info() -> None:
     """Show versions, array libraries, BLAS threads and where the methods come from."""
     with _plain_errors():
+        from tensorflowlr.installed import array_libraries, linear_algebra, versions
         from tensorflowlr.integrators import cite
         from tensorflowlr.integrators.citations import METHODS
-        from tensorflowlr.io import versions
 
-        typer.echo("versions")
-        for name, version in versions().items():
-            typer.echo(f"  {name:<18}{version}")
-        typer.echo("array libraries")
-        for name in ARRAY_LIBRARIES:
-            typer.echo(f"  {name:<18}{_library(name)}")
-        typer.echo("BLAS")
-        for line in _blas():
-            typer.echo(f"  {line}")
-        typer.echo("methods")
-        for method in METHODS:
-            typer.echo(f"  {method.__name__:<18}{cite(method)}")
+        _list("versions", versions().items())
+        _list("array libraries", array_libraries().items())
+        _list("BLAS", linear_algebra() or [("no thread pool found", "")])
+        _list("methods", [(method.__name__, cite(method)) for method in METHODS])
 
 
 def _carry_out(
@@ -334,26 +322,10 @@ def _plain_errors() -> Iterator[None]:
             _stop(f"not enough memory: {error}", FAILED)
 
 
-def _library(name: str) -> str:
-    if importlib.util.find_spec(name) is None:
-        return "not installed"
-    owners = importlib.metadata.packages_distributions().get(name, [])
-    return importlib.metadata.version(owners[0]) if owners else "present"
-
-
-def _blas() -> list[str]:
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return ["unknown: threadpoolctl is not installed"]
-    from tensorflowlr import arrays
-
-    # a first factorisation loads what holds the threads
-    arrays.qr(arrays.host.eye(2))
-    return [
-        f"{pool['internal_api']:<18}{pool['version'] or ''}, threads: {pool['num_threads']}"
-        for pool in threadpool_info()
-    ] or ["no thread pool found"]
+def _list(title: str, rows: Iterable[tuple[str, str]]) -> None:
+    typer.echo(title)
+    for name, words in rows:
+        typer.echo(f"  {name:<18}{words}")
 
 
 def _about(error: OSError) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 
 from tensorflowlr import arrays
 from tensorflowlr.arrays import host, to_numpy
-from tensorflowlr.checks import checked_path, shown
+from tensorflowlr.checks import shown
 from tensorflowlr.decompositions import MomentTensor, hooi, subspace_power_method
-from tensorflowlr.io import read_array, write_object, writing
+from tensorflowlr.io import read_numbers, write_object, writing
 from tensorflowlr.tensors import TreeTensor
 from tensorflowlr.trees import Tree
 from tensorflowlr.truncation import Truncation
@@ -85,82 +85,15 @@ class Result:
 
 
 def load(path: Path, moments: int | None = None) -> Any:
-    """The array in a ``.npy``, ``.csv`` or ``.parquet`` file, or the moments of its rows.
+    """What `tensorflowlr.io.read_numbers` finds in a file, or the moments of its rows.
 
     Raises
     ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is damaged, of another kind, or holds something else than numbers.
-    ImportError
-        If reading Parquet needs pyarrow, which is not there.
+    as `tensorflowlr.io.read_numbers` does; TypeError, ValueError
+        If rows and order make no moments.
     """
-    path = checked_path(path)
-    readers = {".npy": read_array, ".csv": read_csv, ".parquet": read_parquet}
-    if path.suffix.lower() not in readers:
-        raise ValueError(f"{path}: must end in {', '.join(readers)}")
-    array = readers[path.suffix.lower()](path)
+    array = read_numbers(path)
     return array if moments is None else MomentTensor(array, moments)
-
-
-def read_csv(path: Path) -> arrays.Array:
-    """A table of numbers, separated by commas, perhaps below one line of names.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    OSError
-        If it cannot be opened.
-    """
-    try:
-        with open(path, encoding="utf-8") as stream:
-            lines = [line.strip() for line in stream if line.strip()]
-        rows = [line.split(",") for line in lines]
-        try:
-            first = [float(cell) for cell in rows[0]]
-        except ValueError:
-            rows = rows[1:]
-            first = [float(cell) for cell in rows[0]]
-        table = [first, *([float(cell) for cell in row] for row in rows[1:])]
-    except (ValueError, IndexError) as error:
-        raise ValueError(f"{path}: no table of numbers: {error}") from None
-    lengths = {len(row) for row in table}
-    if len(lengths) > 1:
-        raise ValueError(f"{path}: rows of {min(lengths)} and of {max(lengths)} numbers")
-    return host.asarray(table)
-
-
-def read_parquet(path: Path) -> arrays.Array:
-    """The columns of numbers of a Parquet file.
-
-    Raises
-    ------
-    ValueError
-        If it is damaged, or a column holds something else than numbers, all there.
-    ImportError
-        If pyarrow is missing.
-    OSError
-        If it cannot be opened.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ImportError("Parquet files need pyarrow: pip install 'tensorflowlr[data]'") from error
-    with open(path, "rb") as stream:
-        try:
-            table = pyarrow.parquet.read_table(stream)
-            columns = [column.to_numpy() for column in table.columns]
-        except (pyarrow.ArrowException, OSError, ValueError) as error:
-            raise ValueError(f"{path}: no readable Parquet file: {error}") from None
-    for name, column in zip(table.column_names, columns, strict=True):
-        if column.dtype.kind not in "iuf":
-            raise ValueError(f"{path}: column {name!r} holds {column.dtype}, no numbers")
-    if not columns:
-        raise ValueError(f"{path}: no columns")
-    return host.stack([column.astype(float) for column in columns], axis=1)
 
 
 def run(method: str, source: Any, options: Options) -> Result:

@@ -1,5 +1,7 @@
 """The array layer against NumPy: moves, factorisations, matricisation, random numbers."""
 
+import os
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -218,3 +220,17 @@ def test_the_second_device_stands_in_for_a_gpu():
     (backend,) = [b for b in BACKENDS if b.name == "strict-device1"]
     with pytest.raises(RuntimeError):
         np.asarray(backend.array(np.zeros(2)))
+
+
+@pytest.mark.parametrize("inherited", [True, False])
+def test_limits_of_threads_hold_in_their_block_alone(monkeypatch, inherited):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    with arrays.limited_blas_threads(2):
+        assert arrays.blas_threads() == 2
+        assert (os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"]) == ("2", "2")
+        with arrays.limited_blas_threads(1, inherited=inherited):
+            assert arrays.blas_threads() == 1
+            assert os.environ["OMP_NUM_THREADS"] == ("1" if inherited else "2")
+        assert arrays.blas_threads() == 2
+    assert os.environ["OMP_NUM_THREADS"] == "7" and "MKL_NUM_THREADS" not in os.environ

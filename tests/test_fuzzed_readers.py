@@ -22,6 +22,7 @@ from refusal_config import PROBLEMS, text, toml
 import tensorflowlr as tlr
 from tensorflowlr import io as files
 from tensorflowlr.config import ConfigError, RunConfig, build, load_config
+from tensorflowlr.io import sealed as seals
 
 HERE = Path(__file__).resolve().parent
 # what problems of configuration files may hold when they are built as well
@@ -241,7 +242,7 @@ def test_sealed_solutions_with_wrong_content(data):
 
 def sealed(path: Path) -> None:
     """Renew the seal, as somebody might who means harm."""
-    seal = files._seal(path)
+    seal = seals._seal(path)
     with open(path, "rb+") as stream:
         stream.write(seal)
 

@@ -18,7 +18,7 @@ from tensorflowlr import io
 from tensorflowlr.config import load_config
 from tensorflowlr.integrators import storage
 from tensorflowlr.integrators.storage import load_solution, save_solution
-from tensorflowlr.io import storable
+from tensorflowlr.io import sealed, storable
 from tensorflowlr.operators import leaf
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "quench.toml"
@@ -154,7 +154,7 @@ def test_foreign_and_missing_files(tmp_path):
         file["x"] = 1.0
     with pytest.raises(ValueError, match="no solution of tensorflowlr"):
         load_solution(tmp_path / "other.h5")
-    later = io.FORMAT_NAME + b" 999\n"
+    later = sealed.FORMAT_NAME + b" 999\n"
     (tmp_path / "later.h5").write_bytes(later)
     with pytest.raises(ValueError, match="another version"):
         load_solution(tmp_path / "later.h5")

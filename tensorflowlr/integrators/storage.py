@@ -12,9 +12,10 @@ from typing import Any
 
 from tensorflowlr.arrays import to_numpy
 from tensorflowlr.checks import real_number, whole_number
+from tensorflowlr.installed import versions
 from tensorflowlr.integrators.solution import Solution
 from tensorflowlr.integrators.step import MOVES
-from tensorflowlr.io import read_tensor, reading, versions, write_tensor, writing
+from tensorflowlr.io import read_tensor, reading, write_tensor, writing
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from tensorflowlr.arrays import Array, adjoint, conj, namespace
 from tensorflowlr.checks import shown, whole_number
 from tensorflowlr.tensors import algebra, construct
 from tensorflowlr.tensors.conversion import cp_tree
+from tensorflowlr.tensors.matching import paired_columns
 from tensorflowlr.tensors.tree_tensor import TreeTensor
 from tensorflowlr.trees import Tree
 
@@ -248,14 +249,7 @@ class SymmetricCP:
         TypeError, ValueError
             If `other` is no `SymmetricCP` of the same size and order.
         """
-        other = self._fitting(other)
-        gram = arrays.to_numpy(adjoint(self.factors) @ other.factors)
-        rows, columns = arrays.best_pairs(abs(gram))
-        mine, theirs = arrays.to_numpy(self.factors), arrays.to_numpy(other.factors)
-        turns = gram[rows, columns]
-        turns = turns / abs(turns).clip(1e-300)
-        gaps = ((abs(mine[:, rows] * turns - theirs[:, columns]) ** 2).sum(axis=0)) ** 0.5
-        return columns.tolist(), float(gaps.max())
+        return paired_columns(self.factors, self._fitting(other).factors)
 
     def to_tree(self, tree: Tree | None = None) -> TreeTensor:
         """The same tensor on a tree, balanced by default; `round` lowers its ranks.

@@ -51,7 +51,7 @@ def _spread(function: Callable[..., Stacks], stacks: Stacks, executor: Any) -> S
     if executor is None or count < 2:
         return function(*stacks)
     size = math.ceil(count / min(CHUNKS, count))
-    with arrays.one_blas_thread():
+    with arrays.limited_blas_threads(1, inherited=False):
         futures = [
             executor.submit(function, *(s[i : i + size, ...] for s in stacks))
             for i in range(0, count, size)

@@ -1,0 +1,81 @@
+"""The one place that knows which array library it holds.
+
+Everything else in the package asks this room for a namespace of the Python array API
+standard, for factorisations, contractions and random numbers, and never names an array
+library. Arrays decide: what comes in on one library and device goes out on the same.
+"""
+
+from tensorflowlr.arrays.backends import HOST_ARRAY as HOST_ARRAY
+from tensorflowlr.arrays.backends import Array as Array
+from tensorflowlr.arrays.backends import Namespace as Namespace
+from tensorflowlr.arrays.backends import check_together as check_together
+from tensorflowlr.arrays.backends import device as device
+from tensorflowlr.arrays.backends import host as host
+from tensorflowlr.arrays.backends import is_array as is_array
+from tensorflowlr.arrays.backends import is_numpy as is_numpy
+from tensorflowlr.arrays.backends import library as library
+from tensorflowlr.arrays.backends import namespace as namespace
+from tensorflowlr.arrays.backends import numerical_errors as numerical_errors
+from tensorflowlr.arrays.backends import to_numpy as to_numpy
+from tensorflowlr.arrays.creation import asarray as asarray
+from tensorflowlr.arrays.creation import eye as eye
+from tensorflowlr.arrays.creation import identity as identity
+from tensorflowlr.arrays.creation import integers as integers
+from tensorflowlr.arrays.creation import zeros as zeros
+from tensorflowlr.arrays.dtypes import FLOATING as FLOATING
+from tensorflowlr.arrays.dtypes import complex_dtype as complex_dtype
+from tensorflowlr.arrays.dtypes import dtype_like as dtype_like
+from tensorflowlr.arrays.dtypes import dtype_name as dtype_name
+from tensorflowlr.arrays.dtypes import epsilon as epsilon
+from tensorflowlr.arrays.dtypes import floating_name as floating_name
+from tensorflowlr.arrays.dtypes import holds_numbers as holds_numbers
+from tensorflowlr.arrays.dtypes import is_complex as is_complex
+from tensorflowlr.arrays.dtypes import result_dtype as result_dtype
+from tensorflowlr.arrays.dtypes import single as single
+from tensorflowlr.arrays.entries import adjoint as adjoint
+from tensorflowlr.arrays.entries import all_finite as all_finite
+from tensorflowlr.arrays.entries import conj as conj
+from tensorflowlr.arrays.entries import norm as norm
+from tensorflowlr.arrays.entries import power_of_two as power_of_two
+from tensorflowlr.arrays.entries import quiet as quiet
+from tensorflowlr.arrays.entries import real_part as real_part
+from tensorflowlr.arrays.factorisations import cholesky as cholesky
+from tensorflowlr.arrays.factorisations import divide as divide
+from tensorflowlr.arrays.factorisations import eigh as eigh
+from tensorflowlr.arrays.factorisations import expm as expm
+from tensorflowlr.arrays.factorisations import qr as qr
+from tensorflowlr.arrays.factorisations import rotate_out as rotate_out
+from tensorflowlr.arrays.factorisations import solve as solve
+from tensorflowlr.arrays.factorisations import svd as svd
+from tensorflowlr.arrays.factorisations import triangle as triangle
+from tensorflowlr.arrays.random_numbers import default_rng as default_rng
+from tensorflowlr.arrays.random_numbers import normal as normal
+from tensorflowlr.arrays.shapes import block_sizes as block_sizes
+from tensorflowlr.arrays.shapes import contiguous as contiguous
+from tensorflowlr.arrays.shapes import fold as fold
+from tensorflowlr.arrays.shapes import multiply as multiply
+from tensorflowlr.arrays.shapes import pad as pad
+from tensorflowlr.arrays.shapes import permute as permute
+from tensorflowlr.arrays.shapes import reshape as reshape
+from tensorflowlr.arrays.shapes import take as take
+from tensorflowlr.arrays.shapes import unfold as unfold
+from tensorflowlr.arrays.sparse_matrices import is_sparse as is_sparse
+from tensorflowlr.arrays.sparse_matrices import sparse as sparse
+from tensorflowlr.arrays.sparse_matrices import sparse_diagonal as sparse_diagonal
+from tensorflowlr.arrays.sparse_matrices import sparse_entries as sparse_entries
+from tensorflowlr.arrays.sparse_matrices import sparse_finite as sparse_finite
+from tensorflowlr.arrays.sparse_matrices import sparse_kron as sparse_kron
+from tensorflowlr.arrays.sparse_matrices import sparse_like as sparse_like
+from tensorflowlr.arrays.sparse_matrices import sparse_parts as sparse_parts
+from tensorflowlr.arrays.sparse_matrices import sparse_rows as sparse_rows
+from tensorflowlr.arrays.sparse_matrices import sparse_stack as sparse_stack
+from tensorflowlr.arrays.sparse_matrices import sparse_to_dense as sparse_to_dense
+from tensorflowlr.arrays.sparse_matrices import sparse_tridiagonal as sparse_tridiagonal
+from tensorflowlr.arrays.threads import THREAD_VARIABLES as THREAD_VARIABLES
+from tensorflowlr.arrays.threads import blas_threads as blas_threads
+from tensorflowlr.arrays.threads import limited_blas_threads as limited_blas_threads
+from tensorflowlr.arrays.threads import thread_pools as thread_pools
+from tensorflowlr.arrays.transforms import cosine_matrix as cosine_matrix
+from tensorflowlr.arrays.transforms import fft as fft
+from tensorflowlr.arrays.transforms import gauss_legendre as gauss_legendre
+from tensorflowlr.arrays.transforms import ifft as ifft
