@@ -1,24 +1,21 @@
-"""The command line."""
+"""The commands and their options."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import signal
 import sys
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tensorflowlr.cli.messages import BAD_INPUT, FAILED, about, note, plain_errors, stop, table
+from tensorflowlr.cli.runs import carry_out
+
 if TYPE_CHECKING:
     from tensorflowlr.integrators import Solution
-
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="tensorflowlr",
@@ -67,7 +64,7 @@ def integrate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
 ) -> None:
     """Integrate a configured problem; write an HDF5 file and a picture."""
-    with _plain_errors():
+    with plain_errors():
         from tensorflowlr.config import ConfigError, build, load_config
         from tensorflowlr.integrators import Checkpoint
         from tensorflowlr.integrators import integrate as run
@@ -80,9 +77,9 @@ def integrate(
             settings.directory.mkdir(parents=True, exist_ok=True)
         except ConfigError as error:
             where = "" if str(error).startswith(f"{config}:") else f"{config}: "
-            _stop(f"{where}{error}", BAD_INPUT)
+            stop(f"{where}{error}", BAD_INPUT)
         except OSError as error:
-            _stop(_about(error), BAD_INPUT)
+            stop(about(error), BAD_INPUT)
         path = settings.directory / f"{settings.name}.h5"
         checkpoint = None
         if settings.checkpoint is not None:
@@ -95,7 +92,7 @@ def integrate(
                 checkpoint=checkpoint,
             )
 
-        _carry_out(work, str(config), path, settings.metadata(), checkpoint is not None, quiet)
+        carry_out(work, str(config), path, settings.metadata(), checkpoint is not None, quiet)
 
 
 @app.command()
@@ -105,17 +102,17 @@ def resume(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
 ) -> None:
     """Go on with a run that stopped, bit for bit as if it had not; draw its picture again."""
-    with _plain_errors():
+    with plain_errors():
         from tensorflowlr.integrators import resume as go_on
         from tensorflowlr.integrators.storage import load_solution
 
         try:
             metadata = load_solution(file).metadata
         except OSError as error:
-            _stop(_about(error), BAD_INPUT)
+            stop(about(error), BAD_INPUT)
         except ValueError as error:
-            _stop(str(error), BAD_INPUT)
-        _carry_out(
+            stop(str(error), BAD_INPUT)
+        carry_out(
             lambda: go_on(file, t1=until, progress=not quiet), str(file), file, metadata, True,
             quiet,
         )
@@ -135,16 +132,16 @@ def decompose(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
 ) -> None:
     """Decompose an array in a file; write an HDF5 file and a picture."""
-    with _plain_errors():
+    with plain_errors():
         from tensorflowlr import decompose as methods
 
         try:
             source = methods.load(file, moments)
             result = methods.run(method, source, methods.Options(rank, rtol, seed, not quiet))
         except OSError as error:
-            _stop(_about(error), BAD_INPUT)
+            stop(about(error), BAD_INPUT)
         except (TypeError, ValueError, OverflowError, ImportError) as error:
-            _stop(str(error) if str(error).startswith(str(file)) else f"{file}: {error}",
+            stop(str(error) if str(error).startswith(str(file)) else f"{file}: {error}",
                   BAD_INPUT)
         folder = file.parent if output is None else output
         kept, picture = folder / f"{file.stem}.h5", folder / f"{file.stem}.png"
@@ -156,9 +153,9 @@ def decompose(
                 result.plot(picture, title=f"{file.name}: {method}")
                 written.append(picture)
             except ImportError as error:
-                _note(f"no picture: {error}")
+                note(f"no picture: {error}")
         except OSError as error:
-            _stop(_about(error), FAILED)
+            stop(about(error), FAILED)
         if not quiet:
             typer.echo(result.summary)
             for path in written:
@@ -177,23 +174,23 @@ def reproduce(
     ] = None,
 ) -> None:
     """Run published experiments again; the exit code is 1 where a verdict fails."""
-    with _plain_errors():
+    with plain_errors():
         from tensorflowlr.reproductions import find, load
         from tensorflowlr.tables import nearest
 
         try:
             folder, titles = find()
         except FileNotFoundError as error:
-            _stop(str(error), BAD_INPUT)
+            stop(str(error), BAD_INPUT)
         if listing:
             width = max(len(key) for key in titles)
             for key, title in titles.items():
                 typer.echo(f"{key:<{width}}  {title}")
             return
         if everything == (name is not None):
-            _stop(f"give one experiment or --all; there are {', '.join(titles)}", BAD_INPUT)
+            stop(f"give one experiment or --all; there are {', '.join(titles)}", BAD_INPUT)
         if name is not None and name not in titles:
-            _stop(f"no experiment {name!r}{nearest(name, titles)}; there are "
+            stop(f"no experiment {name!r}{nearest(name, titles)}; there are "
                   f"{', '.join(titles)}", BAD_INPUT)
         failed = []
         for key in titles if everything else [str(name)]:
@@ -201,142 +198,37 @@ def reproduce(
             try:
                 place.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                _stop(_about(error), BAD_INPUT)
+                stop(about(error), BAD_INPUT)
             try:
                 module = load(folder, key)
             except ImportError as error:
-                _stop(f"{key}: {error}", FAILED)
+                stop(f"{key}: {error}", FAILED)
             given = {}
             if data is not None and "data" in inspect.signature(module.run).parameters:
                 given["data"] = data
             elif data is not None and not everything:
-                _stop(f"{key}: takes no --data", BAD_INPUT)
+                stop(f"{key}: takes no --data", BAD_INPUT)
             try:
                 if module.run(place, full=full, **given):
                     failed.append(key)
             except (OSError, ValueError) as error:
                 if not given:
                     raise
-                _stop(f"{key}: {error}", BAD_INPUT)
+                stop(f"{key}: {error}", BAD_INPUT)
             typer.echo(f"{key}: results are in {place}")
         if failed:
-            _stop(f"verdicts failed in {', '.join(failed)}", FAILED)
+            stop(f"verdicts failed in {', '.join(failed)}", FAILED)
 
 
 @app.command()
 def info() -> None:
     """Show versions, array libraries, BLAS threads and where the methods come from."""
-    with _plain_errors():
+    with plain_errors():
         from tensorflowlr.installed import array_libraries, linear_algebra, versions
         from tensorflowlr.integrators import cite
         from tensorflowlr.integrators.citations import METHODS
 
-        _list("versions", versions().items())
-        _list("array libraries", array_libraries().items())
-        _list("BLAS", linear_algebra() or [("no thread pool found", "")])
-        _list("methods", [(method.__name__, cite(method)) for method in METHODS])
-
-
-def _carry_out(
-    work: Callable[[], Solution], what: str, path: Path, metadata: Mapping[str, str],
-    kept: bool, quiet: bool,
-) -> None:
-    """Run, write the file (where the run did not keep it itself) and the picture, report."""
-    from tensorflowlr.integrators import IntegrationError
-
-    failure = None
-    try:
-        with warnings.catch_warnings():
-            # an overflow ends the run with an error that says more
-            warnings.simplefilter("ignore", RuntimeWarning)
-            solution = work()
-    except IntegrationError as error:
-        if error.solution is None:
-            _stop(str(error), FAILED)
-        failure, solution = error, error.solution
-    except OSError as error:
-        _stop(_about(error), BAD_INPUT)
-    except (TypeError, ValueError) as error:
-        _stop(str(error) if str(error).startswith(what) else f"{what}: {error}", BAD_INPUT)
-    written = _write(solution, path, metadata, kept)
-    if not quiet:
-        typer.echo(str(solution))
-        for file in written:
-            typer.echo(f"wrote {file}")
-    if failure is not None:
-        _stop(str(failure), FAILED)
-    if solution.status == "interrupted":
-        _stop(solution.message, INTERRUPTED)
-
-
-def _write(
-    solution: Solution, path: Path, metadata: Mapping[str, str], kept: bool
-) -> list[Path]:
-    from tensorflowlr.integrators.storage import load_solution, save_solution
-
-    written = [path]
-    try:
-        if not kept:
-            save_solution(path, solution, metadata=metadata)
-        elif load_solution(path).solution.status != solution.status:
-            # the last checkpoint failed, as a warning said
-            _stop(f"{path}: holds the run only in part; resume goes on from there", FAILED)
-        tables = json.loads(metadata.get("config", "{}"))
-        if tables.get("output", {}).get("picture", True):
-            from tensorflowlr.plotting import plot_solution
-
-            picture = path.with_suffix(".png")
-            problem = tables.get("problem", {}).get("name")
-            title = path.stem if problem is None else f"{path.stem}: {problem}"
-            plot_solution(solution, picture, title=title)
-            written.append(picture)
-    except ImportError as error:
-        _note(f"no picture: {error}")
-    except OSError as error:
-        _stop(_about(error), FAILED)
-    return written
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Warnings as one line each; Ctrl-C and want of memory without a traceback."""
-    from tensorflowlr.decompositions import DecompositionWarning
-    from tensorflowlr.integrators import CheckpointWarning, RankCapWarning
-
-    def show(
-        message: Warning | str, category: type[Warning], filename: str, lineno: int,
-        file: TextIO | None = None, line: str | None = None,
-    ) -> None:
-        _note(f"warning: {message}")
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", RankCapWarning)
-        warnings.simplefilter("always", CheckpointWarning)
-        warnings.simplefilter("always", DecompositionWarning)
-        warnings.showwarning = show
-        try:
-            yield
-        except KeyboardInterrupt:
-            _stop("interrupted", INTERRUPTED)
-        except MemoryError as error:
-            _stop(f"not enough memory: {error}", FAILED)
-
-
-def _list(title: str, rows: Iterable[tuple[str, str]]) -> None:
-    typer.echo(title)
-    for name, words in rows:
-        typer.echo(f"  {name:<18}{words}")
-
-
-def _about(error: OSError) -> str:
-    place = f"{error.filename}: " if error.filename else ""
-    return f"{place}{error.strerror or error}"
-
-
-def _note(line: str) -> None:
-    typer.echo(" ".join(line.split()), err=True)
-
-
-def _stop(line: str, code: int) -> NoReturn:
-    _note(f"tensorflowlr: {line}")
-    raise typer.Exit(code)
+        table("versions", versions().items())
+        table("array libraries", array_libraries().items())
+        table("BLAS", linear_algebra() or [("no thread pool found", "")])
+        table("methods", [(method.__name__, cite(method)) for method in METHODS])
