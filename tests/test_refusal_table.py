@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from extreme_cases import EXTREMES, judged
-from refusal_cases import attempt, config_keys, doors, table
+from refusal_cases import attempt, table
+from refusal_doors import HAS_TORCH, INSIDE, RESULTS, config_keys, doors, entrances
 
 CASES = table()
 
@@ -35,3 +36,8 @@ def test_no_row_for_a_door_that_is_gone():
                  *(f"nn.TuckerConv{n}d.{name}" for n in (1, 2, 3)
                    for name in ("from_dense", "forward"))}
     assert sorted(rows - doors() - inherited) == []
+
+
+def test_nothing_is_left_out_that_is_gone():
+    left_out = {n for n in (*INSIDE, *RESULTS) if HAS_TORCH or not n.startswith("nn.")}
+    assert sorted(left_out - entrances()) == []
