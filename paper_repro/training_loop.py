@@ -69,7 +69,7 @@ class Training:
     seed
         Of the order of the images.
     scheduler
-        Of the learning rate, stepped once per epoch.
+        Of the learning rate, stepped after every step.
     measure
         More numbers for the row of an epoch.
     begin
@@ -136,6 +136,8 @@ class Training:
         self.history.losses.append(loss)
         self.history.diverged = not math.isfinite(loss)
         self.done += 1
+        if self.scheduler is not None:
+            self.scheduler.step()
         if self.done == self.batches or self.history.diverged:
             self._end_epoch()
         return loss
@@ -148,8 +150,6 @@ class Training:
         }
         measured = None if self.history.diverged else self.measure
         self.history.epochs.append(row | (measured(self.model) if measured else {}))
-        if self.scheduler is not None:
-            self.scheduler.step()
         self.epoch += 1
         self._start_epoch()
 

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib.util
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -46,6 +47,9 @@ class Setting:
     decades
         Over how many powers of ten the singular values at the start fall, or None for those
         of the dense start.
+    warm_up
+        For how many epochs the learning rate rises. Otherwise it falls from epoch to epoch, by
+        a cosine.
     """
 
     method: str = "dense"
@@ -57,11 +61,17 @@ class Setting:
     condition: float | None = None
     decades: float | None = None
     learning_rate: float = 0.05
+    warm_up: int = 0
     momentum: float = 0.9
     weight_decay: float = 0.0
     epochs: int = 20
     batch: int = 128
     seed: int = 0
+
+    def rate(self, step: int, batches: int) -> float:
+        """The share of the learning rate at a step, of which an epoch has `batches`."""
+        rise = min((step + 1) / (self.warm_up * batches), 1.0) if self.warm_up else 1.0
+        return rise * 0.5 * (1.0 + math.cos(math.pi * (step // batches) / self.epochs))
 
     def with_ranks(self, method: str, ranks: Ranks) -> Setting:
         """The same at given ranks that are kept."""
@@ -143,7 +153,10 @@ def prepare(setting: Setting, images: Images) -> Training:
     """The network and its optimiser, ready to be trained."""
     dense = networks.build(setting.network, images, setting.seed)
     model, optimiser = _made(setting, dense)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, setting.epochs)
+    batches = -(-len(images.train_images) // setting.batch)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: setting.rate(step, batches)
+    )
     reference = networks.build(setting.network, images, setting.seed)
 
     def measure(model: Module) -> dict[str, Any]:

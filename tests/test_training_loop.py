@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paper_repro import training_networks  # noqa: E402
+from paper_repro import training_methods, training_networks  # noqa: E402
 from paper_repro.training_loop import Training, accuracy, attacked, pixels  # noqa: E402
 from tensorflowlr.nn.data import Images, load_images  # noqa: E402
 
@@ -25,7 +25,8 @@ def digits():
 def training(images, epochs=3, seed=0, **options):
     model = training_networks.build("lenet", images, seed)
     optimiser = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+    rates = training_methods.Setting(epochs=epochs)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rates.rate(step, 4))
     return Training(model, optimiser, images, epochs, batch=64, seed=seed, scheduler=scheduler,
                     settings={"seed": seed}, **options)
 
@@ -53,6 +54,12 @@ def test_losses_are_those_of_a_loop_by_hand(digits):
     assert history.epochs[1]["loss"] == pytest.approx(sum(losses[4:]) / 4, rel=1e-5)
     right = (by_hand(pixels(digits.test_images)).argmax(1) == digits.test_labels).float().mean()
     assert history.accuracy == pytest.approx(100.0 * float(right))
+
+
+def test_the_rate_rises_and_falls():
+    setting = training_methods.Setting(epochs=2, warm_up=1)
+    assert [setting.rate(step, 4) for step in range(8)] == pytest.approx([
+        0.25, 0.5, 0.75, 1.0, 0.5, 0.5, 0.5, 0.5])
 
 
 @pytest.mark.parametrize("stop", [1, 4, 6])
