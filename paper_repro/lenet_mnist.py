@@ -49,8 +49,8 @@ class Plan:
         The one of the verdicts.
     lost
         Points of accuracy that it may lose against the dense network.
-    learning_rate, warm_up
-        Of all methods, chosen for the dense network.
+    learning_rate, warm_up, batch
+        Of all methods.
     """
 
     epochs: int
@@ -61,6 +61,7 @@ class Plan:
     lost: float
     learning_rate: float = 0.05
     warm_up: int = 0
+    batch: int = 128
 
 
 def plan(count: int, full: bool) -> Plan:
@@ -68,7 +69,7 @@ def plan(count: int, full: bool) -> Plan:
     seeds = range(5 if full else 3)
     if count < LARGE:
         tolerances = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4) if full else (0.1, 0.2, 0.3)
-        return Plan(20, 4, seeds, tolerances, 0.3, 1.0)
+        return Plan(8, 2, seeds, tolerances, 0.2, 1.0, 0.1, 1, 32)
     tolerances = (0.05, 0.1, 0.15, 0.2, 0.3) if full else (0.1,)
     return Plan(8, 2, seeds, (HELD, *tolerances), HELD, 0.5, 0.1, 1)
 
@@ -93,7 +94,7 @@ def train(output: Path, todo: Plan, data: Path | None) -> tuple[list[Outcome], C
     """The dense networks, and all methods over all levels and seeds."""
     base = [
         Setting(epochs=todo.epochs, seed=seed, learning_rate=todo.learning_rate,
-                warm_up=todo.warm_up)
+                warm_up=todo.warm_up, batch=todo.batch)
         for seed in todo.seeds
     ]
     settings = [*base, *(

@@ -26,6 +26,8 @@ STYLES: dict[str, dict[str, Any]] = {
     "truncated afterwards": {"color": COLOURS["purple"], "marker": "s", "linestyle": "-."},
     "dense": {"color": COLOURS["black"], "marker": "", "linestyle": "-"},
 }
+# points of accuracy below the best that only failures lie below
+FAILED = 20.0
 SHADES = ("black", "blue", "sky", "green", "orange", "vermilion", "purple")
 
 
@@ -70,7 +72,7 @@ def draw_compression(
 def _percent_ticks(panel: Axes, values: Sequence[float]) -> None:
     from matplotlib.ticker import NullLocator
 
-    ticks = [t for t in (0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100)
+    ticks = [t for t in (0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100)
              if min(values) / 1.3 <= t <= max(values) * 1.3]
     panel.set_xticks(ticks, [f"{t:g}" for t in ticks])
     panel.xaxis.set_minor_locator(NullLocator())
@@ -82,6 +84,8 @@ def draw_epochs(path: Path, runs: Mapping[str, Sequence[Outcome]]) -> None:
     keys = (("accuracy", "accuracy (%)"), ("compression", "weights saved (%)"),
             ("loss", "mean loss of the epoch"))
     for i, (name, group) in enumerate(runs.items()):
+        failed = sum(run.history.diverged for run in group)
+        name += f", {failed} of {len(group)} diverged" if failed else ""
         colour = COLOURS[SHADES[i % len(SHADES)]]
         for panel, (key, _) in zip(panels, keys, strict=True):
             rows = [[row.get(key, np.nan) for row in run.history.epochs] for run in group]
@@ -90,9 +94,14 @@ def draw_epochs(path: Path, runs: Mapping[str, Sequence[Outcome]]) -> None:
         panel.set(xlabel="epoch", ylabel=label)
         _whole_epochs(panel)
     panels[2].set_yscale("log")
-    accuracies = [row["accuracy"] for group in runs.values() for run in group
-                  for row in run.history.epochs[len(run.history.epochs) // 3 :]]
+    trained = [run for group in runs.values() for run in group]
+    best = max(run.accuracy for run in trained)
+    # what has failed would press all others together
+    good = [run.history.epochs for run in trained if run.accuracy > best - FAILED]
+    accuracies = [row["accuracy"] for rows in good for row in rows[len(rows) // 3 :]]
+    losses = [row["loss"] for rows in good for row in rows]
     panels[0].set_ylim(max(min(accuracies) - 1.0, 0.0), 100.0)
+    panels[2].set_ylim(0.5 * min(losses), 2.0 * max(losses))
     legend_below(figure, panels[0])
     save_figure(figure, path)
 
@@ -152,6 +161,8 @@ def draw_attacks(path: Path, runs: Mapping[str, Sequence[Outcome]]) -> None:
     """Accuracy over the strength of the attack; largest condition number over the epochs."""
     figure, (left, right) = new_figure(1, 2, (10.4, 4.4))
     for i, (name, group) in enumerate(runs.items()):
+        failed = sum(run.history.diverged for run in group)
+        name += f", {failed} of {len(group)} diverged" if failed else ""
         colour, dash = COLOURS[SHADES[i % len(SHADES)]], ("-", "--", "-.", ":")[i % 4]
         strengths = np.array(sorted(group[0].attacked))
         found = np.array([[run.attacked[s] for s in strengths] for run in group])

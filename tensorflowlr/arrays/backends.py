@@ -50,7 +50,7 @@ def is_numpy(value: Any) -> bool:
 
 def device(array: Array) -> Any:
     """The device an array lives on."""
-    return array_api_compat.device(array)
+    return array.device
 
 
 def library(array: Array) -> str:

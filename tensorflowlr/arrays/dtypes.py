@@ -73,7 +73,12 @@ def is_complex(array: Array) -> bool:
     """Whether an array holds complex numbers."""
     if type(array) is np.ndarray:
         return array.dtype.kind == "c"
-    return bool(namespace(array).isdtype(array.dtype, "complex floating"))
+    return _complex(namespace(array), array.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _complex(xp: Namespace, dtype: Any) -> bool:
+    return bool(xp.isdtype(dtype, "complex floating"))
 
 
 def holds_numbers(array: Array) -> bool:

@@ -20,8 +20,7 @@ def conj(array: Array) -> Array:
     """The complex conjugate; a real array is returned as it is."""
     if type(array) is np.ndarray:
         return array.conj() if array.dtype.kind == "c" else array
-    xp = namespace(array)
-    return xp.conj(array) if xp.isdtype(array.dtype, "complex floating") else array
+    return namespace(array).conj(array) if is_complex(array) else array
 
 
 def real_part(array: Array) -> Array:
