@@ -91,7 +91,9 @@ def from_squares(basis: Array, residual: Array, noise: float) -> Array | None:
     inverse = divide(identity(columns, residual), factor)
     # one over the norm of the inverse is no more than the least singular value
     if not norm(inverse) * noise < 1.0:
-        return None
+        sharper = squares.largest_bound(inverse @ adjoint(inverse)) ** 0.5
+        if not sharper * noise < 1.0:
+            return None
     q = residual @ inverse
     # weak directions lost their orthogonality to the basis in the first projection
     made = squares.nearest(q - basis @ (adjoint(basis) @ q))

@@ -125,10 +125,10 @@ class LowRankLayer(torch.nn.Module):
         """Make the frame that forward passes use, where it is not up to date."""
         self._current()
 
-    @torch.no_grad()
     def _current(self) -> tuple[Any, Frame, galerkin.Modes, galerkin.Modes]:
         if self._kept is None or self._kept[0] != self._state():
-            self.adopt(frame_of(self.tensor(), squared=True))
+            with torch.no_grad():
+                self.adopt(frame_of(self.tensor(), squared=True))
         assert self._kept is not None
         return self._kept
 
@@ -232,7 +232,9 @@ class LowRankLayer(torch.nn.Module):
         centre: galerkin.Modes = ()
         if train:
             # compiled code cannot look whether the frame is up to date: the optimiser sees to it
-            if self._kept is None or not torch.compiler.is_compiling():
+            if not torch.compiler.is_compiling():
+                self._current()
+            elif self._kept is None:
                 self.refresh()
             assert self._kept is not None
             _, _, outer, centre = self._kept

@@ -158,17 +158,22 @@ def leading_span(
     one = identity(rank, rows)
     inverse = divide(one, factor)
     inverse = inverse @ adjoint(inverse)
-    smallest = 1.0 / largest_bound(inverse)
-    if not smallest > RESOLVED * epsilon(rows) * largest_bound(above):
+    tail = unit * norm(others) ** 2
+    # norms bound eigenvalues too, and mostly say enough
+    for bound in (norm, largest_bound):
+        smallest = 1.0 / bound(inverse)
+        resolved = smallest > RESOLVED * epsilon(rows) * bound(above)
+        rate = tail / smallest
+        if resolved and rate < RATE:
+            break
+    if not resolved:
         return None
     beside = unit * (adjoint(others) @ first)
     x = start = beside @ inverse
     # D is wanted where it turns X by more than round-off
     far = norm(x)
-    rate = unit * norm(others) ** 2 / smallest
-    below = None
-    if rate * far > epsilon(rows):
-        below = unit * (adjoint(others) @ others)
+    below = None if rate * far <= epsilon(rows) else unit * (adjoint(others) @ others)
+    if below is not None and not rate < RATE:
         rate = largest_bound(below) / smallest
     if not rate < RATE:
         return None
