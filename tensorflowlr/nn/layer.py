@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import torch
 
-from tensorflowlr.arrays import Array, contiguous, multiply
+from tensorflowlr.arrays import contiguous, multiply
 from tensorflowlr.moves.frame import Frame, frame_of
 from tensorflowlr.nn import galerkin, ranks
 from tensorflowlr.nn.operations import Operation
@@ -150,17 +150,19 @@ class LowRankLayer(torch.nn.Module):
         Bases that have become square are multiplied into the core.
         """
         *bases, core = Y.cores
-        kept: list[Array] = []
-        for i, (n, basis) in enumerate(zip(self.shape, bases, strict=True)):
+        changed = []
+        for i, (n, basis, parameter) in enumerate(
+            zip(self.shape, bases, self.leaves, strict=True)
+        ):
             if basis.shape[1] == n:
                 if basis is not identity(n, basis.dtype, basis.device):
                     core = multiply(core, basis, i)
-                kept.append(basis.new_empty((n, 0)))
-            else:
-                kept.append(basis)
-        resize(self.core, core)
-        for parameter, basis in zip(self.leaves, kept, strict=True):
-            resize(parameter, basis)
+                if not parameter.shape[1]:
+                    continue
+                basis = basis.new_empty((n, 0))
+            changed.append((parameter, basis))
+        for parameter, value in [(self.core, core), *changed]:
+            resize(parameter, value)
         self._kept = None
 
     def settle(self, Y: TreeTensor) -> TreeTensor:

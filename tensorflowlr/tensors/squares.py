@@ -56,9 +56,12 @@ def orthonormal(columns: Array) -> tuple[Array, Array] | None:
     factor, _ = cholesky(gram)
     if factor is None or not _squarable(norm(gram) ** 0.5, columns):
         return None
-    q = divide(columns, factor)
-    made = nearest(q)
-    return None if made is None else (made[0], made[1] @ adjoint(factor))
+    made = nearest(divide(columns, factor))
+    if made is None:
+        return None
+    q, back = made
+    found = adjoint(factor)
+    return q, found if back is identity(q.shape[1], q) else back @ found
 
 
 def nearest(q: Array, gap: Array | None = None) -> tuple[Array, Array] | None:
