@@ -97,7 +97,9 @@ class TubalField(FactoredField):
             raise TypeError(f"source must return a TubalSVD, not {shown(source)}")
         if not Y.spectrum.real:
             source = source.to_complex()
-        return value + source.to(like=Y.cores[-1])
+        if source.cores[-1].device != Y.cores[-1].device:
+            source = source.to(like=Y.cores[-1])
+        return value + source
 
     def _bound(self, Y: TubalSVD) -> list[_Bound]:
         """The terms as blocks beside Y."""
