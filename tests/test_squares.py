@@ -66,20 +66,19 @@ def test_complement_of_axes(backend, signs):
 
 
 @pytest.mark.parametrize("small", [0.15, 1e-2, 1e-6, 0.0])
-def test_leading_span_is_that_of_the_singular_vectors(backend, dtype, small):
+@pytest.mark.parametrize("scale", [1.0, 1e-9])
+def test_leading_span_is_that_of_the_singular_vectors(backend, dtype, small, scale):
     first = with_values(80, np.linspace(1.0, 2.0, 9), dtype)
-    x = np.concatenate([first, small * gaussian((80, 5), dtype, 3) / np.sqrt(80)], axis=1)
+    x = scale * np.concatenate([first, small * gaussian((80, 5), dtype, 3) / np.sqrt(80)], axis=1)
     size = float(np.linalg.norm(x))
     found = squares.leading_span(backend.array(x), 9, size)
     assert found is not None
-    basis, values, rest = backend.numpy(found[0]), found[1], found[2]
+    basis, rest = backend.numpy(found[0]), found[1]
     _, s, vh = np.linalg.svd(x, full_matrices=False)
     right = vh[:9].T
     assert defect(basis) < EXACT
     assert np.linalg.norm(basis - right @ (right.conj().T @ basis)) < 1e-13
-    np.testing.assert_allclose(np.sum(np.square(values)), np.sum(s[:9] ** 2), rtol=1e-13)
     np.testing.assert_allclose(rest * size**2, np.sum(s[9:] ** 2), atol=1e-13 * size**2)
-    np.testing.assert_allclose(values, np.linalg.norm(x @ basis.conj(), axis=0), rtol=1e-12)
 
 
 def test_leading_span_is_declined_where_columns_are_alike_or_unresolved(backend, dtype):

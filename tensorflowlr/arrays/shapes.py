@@ -35,8 +35,9 @@ def contiguous(array: Array) -> Array:
     if type(array) is np.ndarray:
         return np.ascontiguousarray(array)
     if hasattr(array, "contiguous"):
+        made = array.contiguous()
         # axes of size one may keep odd strides, which decide how torch multiplies
-        return array.contiguous().reshape((-1,)).reshape(array.shape)
+        return made.reshape((-1,)).reshape(array.shape) if 1 in array.shape else made
     if array_api_compat.is_cupy_array(array):
         return namespace(array).ascontiguousarray(array)
     return array

@@ -44,7 +44,7 @@ class EdgeBasis:
     basis : array, shape (r, carried)
         Orthonormal columns, by descending singular value.
     singular_values : list of float
-        The `carried` singular values that belong to them.
+        The `carried` singular values that belong to them; empty where the span alone is known.
     rank : int
         How many of them the truncation keeps.
     """
@@ -116,8 +116,8 @@ def edge_bases(
     squared
         Whether singular vectors may come from Gram matrices where these resolve all that is
         kept. What is dropped is then known to the root of machine epsilon only, and a leaf
-        whose rank is held may get the span of its singular vectors in another basis, with the
-        norms in these directions for values.
+        whose rank is held may get the span of its singular vectors in another basis, without
+        singular values.
     """
     root = cores[tree.root]
     total = norm(root)
@@ -152,14 +152,14 @@ def edge_bases(
         carried = rank if rank < wanted else max(rank, kept(values, carry, floor))
         return EdgeBasis(basis[:, :carried], values[:carried], rank)
 
-    def spanned(node: int, basis: Array, values: list[float], rest: float) -> EdgeBasis:
+    def spanned(node: int, basis: Array, rest: float) -> EdgeBasis:
         nonlocal budget, left, dropped, capped
         tail, share = rest, budget / max(left, 1)
         capped = capped or tail > max(share, cores[node].shape[-1] * epsilon(root) ** 2)
         dropped += tail
         budget = max(budget - min(tail, share), 0.0)
         left -= 1
-        return EdgeBasis(basis, values, len(values))
+        return EdgeBasis(basis, [], basis.shape[1])
 
     def from_squares(node: int, rows: Array) -> EdgeBasis | None:
         least, most = rule.limits(node)

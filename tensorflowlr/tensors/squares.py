@@ -37,6 +37,8 @@ SHORT = 1.0 / 3.0
 # eigenvalues this much apart are told apart by a few products, in so many steps at most
 RATE = 0.1
 STEPS = 20
+# the eighth powers of norms below this and above its inverse are numbers in single precision
+ORDINARY = 100.0
 
 
 def orthonormal(columns: Array) -> tuple[Array, Array] | None:
@@ -125,7 +127,7 @@ def right_vectors(rows: Array, unit: float) -> tuple[Array, list[float]]:
 
 def leading_span(
     rows: Array, rank: int, size: float
-) -> tuple[Array, list[float], float] | None:
+) -> tuple[Array, float] | None:
     """The span of the `rank` leading right singular vectors, conjugate, near the first axes.
 
     With the Gram matrix in blocks A, B, Bᴴ, D of the first `rank` columns and the others, the
@@ -146,15 +148,19 @@ def leading_span(
     -------
     basis : array, shape (n, rank)
         Orthonormal columns, in no order.
-    values : list of float
-        The 2-norms of the rows in their directions.
     rest : float
         The share of the squares of all entries that is outside.
     """
     if rank >= rows.shape[1] or not _squarable(size, rows):
         return None
-    first, others, unit = rows[:, :rank], rows[:, rank:], 1.0 / size**2
-    above = unit * (adjoint(first) @ first)
+    first, others = rows[:, :rank], rows[:, rank:]
+    unit = 1.0 if 1.0 / ORDINARY < size < ORDINARY else 1.0 / size**2
+
+    def gram(left: Array, right: Array) -> Array:
+        made = adjoint(left) @ right
+        return made if unit == 1.0 else unit * made
+
+    above = gram(first, first)
     factor, _ = cholesky(above)
     if factor is None:
         return None
@@ -171,11 +177,11 @@ def leading_span(
             break
     if not resolved:
         return None
-    beside = unit * (adjoint(others) @ first)
+    beside = gram(others, first)
     x = start = beside @ inverse
     # D is wanted where it turns X by more than round-off
     far = norm(x)
-    below = None if rate * far <= epsilon(rows) else unit * (adjoint(others) @ others)
+    below = None if rate * far <= epsilon(rows) else gram(others, others)
     if below is not None and not rate < RATE:
         rate = largest_bound(below) / smallest
     if not rate < RATE:
@@ -191,12 +197,9 @@ def leading_span(
     made = nearest(namespace(rows).concat([one, x], axis=0), adjoint(x) @ x)
     if made is None:
         return None
-    basis, weights = made
-    # the Gram matrix of [1; X] is [1; X] times this; that of the basis takes no more products
-    turned = (above + adjoint(beside) @ x) @ basis[:rank, :]
-    inside = to_numpy(real_part(namespace(rows).sum(weights * turned.mT, axis=1))).tolist()
-    rest = max(1.0 - math.fsum(inside), 0.0)
-    return conj(basis), [size * math.sqrt(max(v, 0.0)) for v in inside], rest
+    # with G [1; X] = [1; X] (A + B X), the trace of G inside is that of A and of B X
+    turned = float(real_part(namespace(rows).sum(conj(beside) * x)))
+    return conj(made[0]), max(tail - turned, 0.0) / (unit * size**2)
 
 
 def largest_bound(matrix: Array) -> float:
