@@ -153,10 +153,6 @@ def prepare(setting: Setting, images: Images) -> Training:
     """The network and its optimiser, ready to be trained."""
     dense = networks.build(setting.network, images, setting.seed)
     model, optimiser = _made(setting, dense)
-    batches = -(-len(images.train_images) // setting.batch)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: setting.rate(step, batches)
-    )
     reference = networks.build(setting.network, images, setting.seed)
 
     def measure(model: Module) -> dict[str, Any]:
@@ -169,9 +165,13 @@ def prepare(setting: Setting, images: Images) -> Training:
         if setting.adapting is not None and epoch >= setting.adapting:
             optimiser.truncation = None  # type: ignore[attr-defined]
 
-    return Training(model, optimiser, images, setting.epochs, setting.batch, setting.seed,
-                    scheduler, None if setting.method == "dense" else measure, begin,
-                    asdict(setting))
+    training = Training(model, optimiser, images, setting.epochs, setting.batch, setting.seed,
+                        measure=None if setting.method == "dense" else measure, begin=begin,
+                        settings=asdict(setting))
+    training.scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: setting.rate(step, training.batches)
+    )
+    return training
 
 
 def _made(setting: Setting, dense: Module) -> tuple[Module, torch.optim.Optimizer]:

@@ -96,8 +96,7 @@ def from_squares(basis: Array, residual: Array, noise: float) -> Array | None:
             return None
     q = residual @ inverse
     # weak directions lost their orthogonality to the basis in the first projection
-    made = squares.nearest(q - basis @ (adjoint(basis) @ q))
-    return None if made is None else made[0]
+    return squares.nearest(q - basis @ (adjoint(basis) @ q))
 
 
 def _above(factor: Array, noise: float) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -65,13 +64,14 @@ def meet(layers: Sequence[LowRankLayer], budget: int, state: Any) -> None:
 def _shares(layer: LowRankLayer) -> dict[int, list[float]]:
     """The squares of each mode's singular values, as shares of their sum."""
     Y = layer.tensor()
-    found, _ = edge_bases(Y.tree, Y.cores, dataclasses.replace(layer.rule(Truncation())))
+    found, _ = edge_bases(Y.tree, Y.cores, layer.rule(Truncation()))
     made = {}
     for node, edge in enumerate(found):
         if edge is not None:
             unit = edge.singular_values[0] or 1.0
             squares = [(v / unit) ** 2 for v in edge.singular_values]
-            made[node] = [v / (math.fsum(squares) or 1.0) for v in squares]
+            total = math.fsum(squares) or 1.0
+            made[node] = [v / total for v in squares]
     return made
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Sequence
@@ -182,7 +181,7 @@ class LowRankLayer(torch.nn.Module):
 
     def rule(self, rule: Truncation | None) -> Truncation:
         """A truncation that holds the modes that may not adapt; None holds all."""
-        return _held(rule, self.ranks, self.adaptive)
+        return ranks.held(rule, self.ranks, self.adaptive)
 
     @torch.no_grad()
     def fill(self, weight: Tensor, rank: Any) -> Self:
@@ -278,17 +277,6 @@ class LowRankLayer(torch.nn.Module):
     def extra_repr(self) -> str:
         """Sizes and ranks."""
         return f"shape={self.shape}, ranks={self.ranks}, bias={self.bias is not None}"
-
-
-@functools.lru_cache(maxsize=256)
-def _held(
-    rule: Truncation | None, sizes: tuple[int, ...], adaptive: tuple[int, ...]
-) -> Truncation:
-    held = {i: (r, r) for i, r in enumerate(sizes) if rule is None or i not in adaptive}
-    if rule is None:
-        return Truncation(edge_ranks=held)
-    own = {node: (least, most) for node, least, most in rule.edge_ranks or ()}
-    return dataclasses.replace(rule, edge_ranks={**own, **held})
 
 
 @functools.lru_cache(maxsize=32)

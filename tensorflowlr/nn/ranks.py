@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -121,6 +123,18 @@ def _per_mode(
 def share_of(share: float, full: int) -> int:
     """A share of a rank, rounded, at least 1."""
     return max(1, round(share * full))
+
+
+@functools.lru_cache(maxsize=256)
+def held(
+    rule: Truncation | None, sizes: tuple[int, ...], adaptive: tuple[int, ...]
+) -> Truncation:
+    """A rule that holds the ranks of all modes but the adaptive ones; without one, of all."""
+    fixed = {i: (r, r) for i, r in enumerate(sizes) if rule is None or i not in adaptive}
+    if rule is None:
+        return Truncation(edge_ranks=fixed)
+    own = {node: (least, most) for node, least, most in rule.edge_ranks or ()}
+    return dataclasses.replace(rule, edge_ranks={**own, **fixed})
 
 
 def feasible(found: list[int], shape: Sequence[int]) -> list[int]:

@@ -58,16 +58,15 @@ def orthonormal(columns: Array) -> tuple[Array, Array] | None:
     factor, _ = cholesky(gram)
     if factor is None or not _squarable(norm(gram) ** 0.5, columns):
         return None
-    made = nearest(divide(columns, factor))
+    q = divide(columns, factor)
+    made = nearest(q)
     if made is None:
         return None
-    q, back = made
-    found = adjoint(factor)
-    return q, found if back is identity(q.shape[1], q) else back @ found
+    return made, adjoint(factor) if made is q else adjoint(made) @ columns
 
 
-def nearest(q: Array, gap: Array | None = None) -> tuple[Array, Array] | None:
-    """Nearly orthonormal columns made orthonormal, and the weights that give them back.
+def nearest(q: Array, gap: Array | None = None) -> Array | None:
+    """Nearly orthonormal columns made orthonormal; themselves where they are.
 
     `gap` is the Gram matrix without the identity, where it is known. None where the columns
     are not near enough for it to say how.
@@ -76,16 +75,14 @@ def nearest(q: Array, gap: Array | None = None) -> tuple[Array, Array] | None:
     gap = adjoint(q) @ q - one if gap is None else gap
     far = norm(gap)
     if far <= ROUND_OFF * epsilon(q) * q.shape[1] ** 0.5:
-        return q, one
+        return q
     if not far < NEAR:
         return None
     if far > epsilon(q) ** SHORT:
-        # too far for the series of (1 + gap)^(-1/2) and (1 + gap)^(1/2)
+        # too far for the series of (1 + gap)^(-1/2)
         factor, _ = cholesky(gap + one)
-        return None if factor is None else (divide(q, factor), adjoint(factor))
-    squared = gap @ gap
-    half = one + 0.5 * gap
-    return q @ (half - gap + 0.375 * squared), half - 0.125 * squared
+        return None if factor is None else divide(q, factor)
+    return q @ (one - 0.5 * gap + 0.375 * (gap @ gap))
 
 
 def complement(basis: Array) -> Array | None:
@@ -110,8 +107,7 @@ def complement(basis: Array) -> Array | None:
         return None
     shifted = xp.concat([top - identity(rank, basis) * signs, below], axis=0)
     made = identity(rows, basis)[:, rank:] + shifted @ turned
-    found = nearest(made - basis @ (adjoint(basis) @ made))
-    return None if found is None else found[0]
+    return nearest(made - basis @ (adjoint(basis) @ made))
 
 
 def right_vectors(rows: Array, unit: float) -> tuple[Array, list[float]]:
@@ -199,7 +195,7 @@ def leading_span(
         return None
     # with G [1; X] = [1; X] (A + B X), the trace of G inside is that of A and of B X
     turned = float(real_part(namespace(rows).sum(conj(beside) * x)))
-    return conj(made[0]), max(tail - turned, 0.0) / (unit * size**2)
+    return conj(made), max(tail - turned, 0.0) / (unit * size**2)
 
 
 def largest_bound(matrix: Array) -> float:

@@ -293,11 +293,7 @@ class TreeTensor:
     def to(self, *, like: Any) -> Self:
         """The same tensor on the array library and device of `like` (array or tensor)."""
         target = construct.checked_like(like)
-        moved = [
-            arrays.asarray(c, like=target, dtype=arrays.dtype_like(arrays.dtype_name(c), target))
-            for c in self._cores
-        ]
-        return self._like(moved, self._orthonormal)
+        return self._like([arrays.asarray(c, like=target) for c in self._cores], self._orthonormal)
 
     def __add__(self, other: TreeTensor) -> Self:
         if not isinstance(other, TreeTensor):

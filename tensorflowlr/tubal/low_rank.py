@@ -225,11 +225,7 @@ class TubalSVD(LowRankMatrix):
         target = construct.checked_like(like)
         if isinstance(target, BlockMatrix):
             target = target.blocks[0]
-        cores = [
-            core.each(lambda b: arrays.asarray(
-                b, like=target, dtype=arrays.dtype_like(arrays.dtype_name(b), target)))
-            for core in self._cores
-        ]
+        cores = [core.each(lambda b: arrays.asarray(b, like=target)) for core in self._cores]
         return self._like(cores, self._orthonormal)
 
     def to_complex(self) -> TubalSVD:

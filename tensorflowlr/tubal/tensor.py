@@ -149,8 +149,7 @@ class TubalTensor:
     def to(self, *, like: Any) -> TubalTensor:
         """The same on the array library and device of `like` (array or tensor)."""
         target = construct.checked_like(like)
-        kind = arrays.dtype_like(arrays.dtype_name(self._faces), target)
-        return self._like(arrays.asarray(self._faces, like=target, dtype=kind))
+        return self._like(arrays.asarray(self._faces, like=target))
 
     def _like(self, faces: Array) -> TubalTensor:
         return TubalTensor.trusted(faces, self._spectrum)
