@@ -32,6 +32,17 @@ from paper_repro.training_methods import INTEGRATORS, Setting  # noqa: E402
 ROWS = 256
 
 
+@pytest.fixture(autouse=True)
+def tensorly_for_others():
+    """tensorly-torch changes TensorLy's backend for the whole process when it is loaded."""
+    import tensorly
+
+    if "tltorch" in sys.modules:
+        tensorly.set_backend("pytorch")
+    yield
+    tensorly.set_backend("numpy")
+
+
 @pytest.fixture(scope="module")
 def few(tmp_path_factory):
     """An archive of a few digits."""
