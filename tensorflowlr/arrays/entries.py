@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import array_api_compat
 import numpy as np
 
 from tensorflowlr.arrays.backends import Array, namespace
@@ -46,8 +47,12 @@ def norm(array: Array) -> float:
         value, single = math.sqrt(np.vdot(flat, flat).real), array.dtype.char in "fF"
     else:
         flat, single = array, epsilon(array) > 1e-10
-        with quiet():
-            value = float(namespace(array).linalg.vector_norm(array))
+        measure = namespace(array).linalg.vector_norm
+        if array_api_compat.is_torch_array(array):
+            value = float(measure(array))
+        else:
+            with quiet():
+                value = float(measure(array))
     if (1e-15 < value < 1e15) if single else (1e-140 < value < 1e140):
         return value
     if 0 in array.shape:

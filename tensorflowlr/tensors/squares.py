@@ -34,8 +34,8 @@ NEAR = 0.1
 ROUND_OFF = 6.0
 # a series in the distance from the identity, of three terms, is at round-off below this power
 SHORT = 1.0 / 3.0
-# eigenvalues this much apart are told apart by a few products, in so many steps at most
-RATE = 0.1
+# eigenvalues this far apart are told apart by a few products, in so many steps at most
+RATE = 0.25
 STEPS = 20
 # the eighth powers of norms below this and above its inverse are numbers in single precision
 ORDINARY = 100.0
@@ -58,7 +58,8 @@ def orthonormal(columns: Array) -> tuple[Array, Array] | None:
     factor, _ = cholesky(gram)
     if factor is None or not _squarable(norm(gram) ** 0.5, columns):
         return None
-    q = divide(columns, factor)
+    # one product of many rows costs less than a substitution
+    q = columns @ divide(identity(columns.shape[1], columns), factor)
     made = nearest(q)
     if made is None:
         return None
@@ -82,7 +83,8 @@ def nearest(q: Array, gap: Array | None = None) -> Array | None:
         # too far for the series of (1 + gap)^(-1/2)
         factor, _ = cholesky(gap + one)
         return None if factor is None else divide(q, factor)
-    return q @ (one - 0.5 * gap + 0.375 * (gap @ gap))
+    turn = one - 0.5 * gap
+    return q @ (turn if far <= epsilon(q) ** 0.5 else turn + 0.375 * (gap @ gap))
 
 
 def complement(basis: Array) -> Array | None:
@@ -163,39 +165,45 @@ def leading_span(
     one = identity(rank, rows)
     inverse = divide(one, factor)
     inverse = inverse @ adjoint(inverse)
-    tail = unit * norm(others) ** 2
+    cross = gram(others, rows)
+    beside, below = cross[:, :rank], cross[:, rank:]
+    xp = namespace(rows)
+
+    def trace(matrix: Array) -> float:
+        return float(real_part(xp.linalg.trace(matrix)))
+
+    tail = trace(below)
     # norms bound eigenvalues too, and mostly say enough
-    for bound in (norm, largest_bound):
-        smallest = 1.0 / bound(inverse)
-        resolved = smallest > RESOLVED * epsilon(rows) * bound(above)
-        rate = tail / smallest
-        if resolved and rate < RATE:
-            break
-    if not resolved:
-        return None
-    beside = gram(others, first)
+    smallest, largest = 1.0 / norm(inverse), norm(above)
+    if not smallest > RESOLVED * epsilon(rows) * largest:
+        smallest, largest = 1.0 / largest_bound(inverse), largest_bound(above)
+        if not smallest > RESOLVED * epsilon(rows) * largest:
+            return None
+    if not tail < RATE * smallest:
+        most = largest_bound(below)
+        if not most < RATE * smallest and not most * largest_bound(inverse) < RATE:
+            return None
     x = start = beside @ inverse
-    # D is wanted where it turns X by more than round-off
-    far = norm(x)
-    below = None if rate * far <= epsilon(rows) else gram(others, others)
-    if below is not None and not rate < RATE:
-        rate = largest_bound(below) / smallest
-    if not rate < RATE:
-        return None
+    step = norm(x)
     for _ in range(STEPS):
-        last, more = x, x @ (adjoint(beside) @ x)
-        x = start - (more if below is None else more - below @ x) @ inverse
-        # what is left is a share of the last step
-        if norm(x - last) * (rate + 2.0 * far * far) <= epsilon(rows):
+        last, before = x, step
+        turned = adjoint(beside) @ x
+        x = start - (x @ turned - below @ x) @ inverse
+        step = norm(x - last)
+        if not step <= RATE * before:
+            return None
+        # steps shrink by one factor
+        left = 2.0 * step * (step / before if before else 0.0)
+        rest = max(tail - trace(turned), 0.0)
+        if left <= epsilon(rows) or largest * left**2 <= epsilon(rows) * rest:
             break
     else:
         return None
-    made = nearest(namespace(rows).concat([one, x], axis=0), adjoint(x) @ x)
+    made = nearest(xp.concat([one, x], axis=0), adjoint(x) @ x)
     if made is None:
         return None
-    # with G [1; X] = [1; X] (A + B X), the trace of G inside is that of A and of B X
-    turned = float(real_part(namespace(rows).sum(conj(beside) * x)))
-    return conj(made), max(tail - turned, 0.0) / (unit * size**2)
+    # with G [1; X] = [1; X] (A + Bᴴ X), the trace of G inside is that of A and of Bᴴ X
+    return conj(made), max(tail - trace(adjoint(beside) @ x), 0.0) / (unit * size**2)
 
 
 def largest_bound(matrix: Array) -> float:
