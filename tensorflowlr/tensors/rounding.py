@@ -15,7 +15,6 @@ from tensorflowlr.arrays import (
     adjoint,
     epsilon,
     fold,
-    identity,
     multiply,
     namespace,
     norm,

@@ -132,6 +132,7 @@ def leading_span(
     span is that of [1; X] with X A = Bᴴ + D X - X B X. While all of D is well below all of A,
     its leading `rank` eigenvalues are the ones meant and products converge to X at the ratio
     of the two. That is the case where few and small columns were added to others; else None.
+    Products end where the squares outside are least to machine epsilon of themselves.
 
     Parameters
     ----------
@@ -179,10 +180,9 @@ def leading_span(
         smallest, largest = 1.0 / largest_bound(inverse), largest_bound(above)
         if not smallest > RESOLVED * epsilon(rows) * largest:
             return None
-    if not tail < RATE * smallest:
-        most = largest_bound(below)
-        if not most < RATE * smallest and not most * largest_bound(inverse) < RATE:
-            return None
+    apart = tail < RATE * smallest or largest_bound(below) * largest_bound(inverse) < RATE
+    if not apart:
+        return None
     x = start = beside @ inverse
     step = norm(x)
     for _ in range(STEPS):
@@ -192,7 +192,7 @@ def leading_span(
         step = norm(x - last)
         if not step <= RATE * before:
             return None
-        # steps shrink by one factor
+        # steps shrink by about one factor
         left = 2.0 * step * (step / before if before else 0.0)
         rest = max(tail - trace(turned), 0.0)
         if left <= epsilon(rows) or largest * left**2 <= epsilon(rows) * rest:
@@ -202,7 +202,7 @@ def leading_span(
     made = nearest(xp.concat([one, x], axis=0), adjoint(x) @ x)
     if made is None:
         return None
-    # with G [1; X] = [1; X] (A + Bᴴ X), the trace of G inside is that of A and of Bᴴ X
+    # with G [1; X] = [1; X] (A + B X), the trace of G inside is that of A and of B X
     return conj(made), max(tail - trace(adjoint(beside) @ x), 0.0) / (unit * size**2)
 
 
