@@ -11,7 +11,7 @@ from tensorflowlr.fields.environment import in_dtype, restrict
 from tensorflowlr.fields.linear_local import InnerPart, LeafPart, LinearLocal, coefficient_at
 from tensorflowlr.moves.frame import Frame
 from tensorflowlr.operators import blocks
-from tensorflowlr.operators.tree_operator import PlacedOperator
+from tensorflowlr.operators.placed import PlacedOperator
 from tensorflowlr.tensors import TreeTensor
 
 if TYPE_CHECKING:
