@@ -6,7 +6,9 @@ import argparse
 import concurrent.futures
 import inspect
 import io
+import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -170,6 +172,9 @@ def spread(
                 return [_counted(bar, result) for result in made]
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
+                # a job may have minutes to go
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
                 raise
 
 
@@ -188,6 +193,8 @@ def main(title: str, run: Callable[..., int]) -> int:
         parser.add_argument("--data", type=Path, help="images: a folder or file; see the README")
     options = parser.parse_args()
     given = {"data": options.data} if taken else {}
+    # schedulers ask before they kill: end as after Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         # what the command line does too: more threads only slow small tensors down
         with limited_blas_threads(1):

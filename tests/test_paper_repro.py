@@ -1,5 +1,7 @@
 """Reproductions in miniature: references, tables, verdicts, and a short run of each part."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -157,3 +159,32 @@ def test_tubal_descent_at_a_tiny_size_draws_and_counts(
                 for r, f, s in ((2, 1.2, False), (3, 0.9, True))]
     assert measured == [254, 285]
     assert tubal_sensing.cells(np.array([1.0, 2.0, 9.0, 8.0]), (1.5, 3.0))[-3:] == (1, 1, 2)
+
+
+SPREAD = """
+import sys, time
+from paper_repro import common
+
+def wait(name):
+    print("started", name, flush=True)
+    time.sleep(300)
+
+def run(output, full):
+    common.spread(wait, [("a",), ("b",)])
+
+sys.argv = ["spread", "--output", "nowhere"]
+sys.exit(common.main("Jobs that take long", run))
+"""
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core runs jobs in the process itself")
+def test_a_terminated_reproduction_takes_its_workers_along() -> None:
+    root = Path(__file__).resolve().parents[1]
+    process = subprocess.Popen([sys.executable, "-c", SPREAD], cwd=root, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert {process.stdout.readline() for _ in range(2)} == {"started a\n", "started b\n"}
+    process.terminate()
+    # the pipe is open until the last worker has gone
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "stopped" in errors
