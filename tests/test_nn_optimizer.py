@@ -124,6 +124,26 @@ def test_descent_on_a_quadratic(method, rtol):
         assert rtol < 0.01 or ranks[-1] == (2, 2)
 
 
+def test_small_steps_turn_bases_in_single_precision():
+    rng = np.random.default_rng(0)
+    start, wanted = (torch.from_numpy(rng.standard_normal((48, 8)) @ rng.standard_normal((8, 48)))
+                     for _ in range(2))
+
+    def trained(dtype):
+        dense = torch.nn.Linear(48, 48, bias=False).to(torch.float64)
+        dense.weight.data = start
+        layer = nn.LowRankLinear.from_dense(dense, rank=8).to(dtype)
+        optimizer = nn.LowRankOptimizer(layer, torch.optim.SGD, lr=2e-5)
+        for _ in range(40):
+            optimizer.zero_grad()
+            (0.5 * (layer(torch.eye(48, dtype=dtype)).T - wanted).square().sum()).backward()
+            optimizer.step()
+        return layer.weight.detach().to(torch.float64)
+
+    double, single = trained(torch.float64), trained(torch.float32)
+    assert (single - double).norm() < 0.05 * (double - start).norm()
+
+
 @pytest.mark.parametrize("method", ["parallel", "augmented"])
 def test_descent_of_a_network_at_every_tolerance(method):
     x, t = batch(dtype=torch.float64)
