@@ -161,7 +161,7 @@ def test_lenet_in_miniature(few, tmp_path, monkeypatch, capsys):
 
 def test_small_values_in_miniature(few, tmp_path, monkeypatch):
     monkeypatch.setattr(small_singular_values_training, "plan", lambda count, full:
-                        small_singular_values_training.Plan(2, (0,), (0.0, 8.0)))
+                        small_singular_values_training.Plan(2, (0,), (0.0, 8.0), 0.0))
     small_singular_values_training.run(tmp_path, data=few)
     assert good_figure(tmp_path / "losses.png") and len(lines(tmp_path)) == 8
 
