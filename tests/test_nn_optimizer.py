@@ -133,7 +133,7 @@ def test_small_steps_turn_bases_in_single_precision():
         dense = torch.nn.Linear(48, 48, bias=False).to(torch.float64)
         dense.weight.data = start
         layer = nn.LowRankLinear.from_dense(dense, rank=8).to(dtype)
-        optimizer = nn.LowRankOptimizer(layer, torch.optim.SGD, lr=2e-5)
+        optimizer = nn.LowRankOptimizer(layer, torch.optim.SGD, lr=5e-6)
         for _ in range(40):
             optimizer.zero_grad()
             (0.5 * (layer(torch.eye(48, dtype=dtype)).T - wanted).square().sum()).backward()

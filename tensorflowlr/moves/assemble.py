@@ -45,6 +45,7 @@ def assemble_all(
 ) -> tuple[list[Array], list[Array]]:
     """Augmented bases of all nodes from the leaves up, and the assembled centres.
 
+    What a leaf's evolved value has in its own basis does not matter: its change alone will do.
     The root's centre has a last axis of one; leaves and complete nodes have none.
     """
     bases = list(frame.basis)

@@ -20,10 +20,8 @@ from tensorflowlr.arrays import (
 from tensorflowlr.tensors import squares
 from tensorflowlr.truncation import kept
 
-# a direction below this many machine epsilons of its candidate is noise of the projection, in
-# columns of up to 400 entries; sums of more terms have errors that grow like the root
-NOISE = 5.0
-TALL = 400
+# a direction below this many machine epsilons of its candidate is noise of the projection
+NOISE = 20.0
 # from so many columns on, Gram matrices or a QR and a bound save much of an SVD
 WIDE = 64
 # a complement is taken as a whole where candidates give so much of it
@@ -54,7 +52,7 @@ def new_directions(basis: Array, candidate: Array, drop: float = 0.0) -> Array:
     if not size < float("inf"):
         raise FloatingPointError("a flow returned NaN or Inf")
     residual = candidate - basis @ (adjoint(basis) @ candidate)
-    noise = NOISE * max(1.0, rows / TALL) ** 0.5 * epsilon(basis) * size
+    noise = NOISE * epsilon(basis) * size
     u = None
     if drop == 0.0 and candidate.shape[1] >= WIDE:
         made = from_squares(basis, residual, noise)

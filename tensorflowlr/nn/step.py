@@ -45,7 +45,7 @@ class LayerStep:
     def start(self) -> None:
         """Put the centres in the place of the bases: the base optimiser moves them."""
         for leaf in self.frame.growing:
-            self.layer.leaves[leaf].data = self.frame.centre[leaf]
+            self.layer.leaves[leaf].data = self.frame.centre[leaf].clone()
 
     def remember(self) -> None:
         """Keep the leaves' moments as they are before their flow."""
@@ -57,7 +57,7 @@ class LayerStep:
 
     def parallel(self) -> None:
         """All flows of one frame put together, truncated (parallel BUG)."""
-        evolved = [*self._evolved(), self.layer.core.data[..., None]]
+        evolved = [*self._changes(), self.layer.core.data[..., None]]
         # training moves by less than the truncation's tolerance: no direction is left out
         bases, centres = assemble_all(self.frame, evolved, 0.0)
         self._finish((*bases[:-1], centres[-1][..., 0]))
@@ -65,9 +65,9 @@ class LayerStep:
     def augment(self) -> None:
         """The layer in bases augmented by the leaves' flows, for its second pass."""
         bases = list(self.frame.basis[:-1])
-        evolved = self._evolved()
+        changes = self._changes()
         for leaf in self.frame.growing:
-            bases[leaf], _ = augment(bases[leaf], evolved[leaf], 0.0)
+            bases[leaf], _ = augment(bases[leaf], changes[leaf], 0.0)
         core = pad(self.layer.core.data, tuple(b.shape[1] for b in bases))
         self.layer.assign(
             TreeTensor.trusted(self.frame.tree, (*bases, core), orthonormal=True)
@@ -89,9 +89,12 @@ class LayerStep:
         assert self.wide is not None
         self._finish((*self.wide.basis[:-1], self.layer.core.data))
 
-    def _evolved(self) -> list[Array]:
-        grown = set(self.frame.growing)
-        return [p.data if i in grown else None for i, p in enumerate(self.layer.leaves)]
+    def _changes(self) -> list[Array]:
+        # the new directions of a centre are those of its gain, which its round-off may exceed
+        changes: list[Array] = [None] * len(self.layer.leaves)
+        for leaf in self.frame.growing:
+            changes[leaf] = self.layer.leaves[leaf].data - self.frame.centre[leaf]
+        return changes
 
     def _finish(self, cores: Sequence[Array]) -> None:
         Y = TreeTensor.trusted(self.frame.tree, cores, orthonormal=True)
