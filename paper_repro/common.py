@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[Any]
+
+# seconds that a process which shall end has to write what it has
+GRACE = 3.0
 
 # Okabe and Ito's palette, told apart by colour-blind readers; the markers help in print
 COLOURS = {
@@ -172,10 +176,19 @@ def spread(
                 return [_counted(bar, result) for result in made]
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                # a job may have minutes to go
-                for worker in multiprocessing.active_children():
-                    worker.terminate()
+                _end(multiprocessing.active_children())
                 raise
+
+
+def _end(workers: Sequence[Any]) -> None:
+    """End processes that may have minutes to go, after a while to write what they have."""
+    for worker in workers:
+        worker.terminate()
+    end = time.monotonic() + GRACE
+    for worker in workers:
+        # a worker takes the signal for its job's end, and the next job from its queue
+        worker.join(max(end - time.monotonic(), 0.0))
+        worker.kill()
 
 
 def _counted(bar: Any, result: Any) -> Any:
