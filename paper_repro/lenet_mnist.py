@@ -52,7 +52,8 @@ class Plan:
     learning_rate, warm_up, batch
         Of all methods.
     scatter
-        Points by which round-off moves means: augmented BUG may be so much below others.
+        Points by which round-off moves means: augmented BUG may be so much below plain factors
+        at rates that suit them.
     """
 
     epochs: int
@@ -72,9 +73,10 @@ def plan(count: int, full: bool) -> Plan:
     seeds = range(5 if full else 3)
     if count < LARGE:
         tolerances = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4) if full else (0.1, 0.2, 0.3)
-        return Plan(8, 2, seeds, tolerances, 0.2, 1.0, 0.1, 1, 32, 0.5)
+        return Plan(8, 2, seeds, tolerances, 0.2, 1.0, learning_rate=0.1, warm_up=1, batch=32,
+                    scatter=0.5)
     tolerances = (0.05, 0.1, 0.15, 0.2, 0.3) if full else (0.1,)
-    return Plan(8, 2, seeds, (HELD, *tolerances), HELD, 0.5, 0.1, 1)
+    return Plan(8, 2, seeds, (HELD, *tolerances), HELD, 0.5, learning_rate=0.1, warm_up=1)
 
 
 def label(level: Level) -> str:
@@ -202,7 +204,8 @@ def judge(
                           min(run.compression for run in runs[method]), 90.0)
     for other in sorted(set(runs) - set(INTEGRATORS)):
         verdicts.at_least(f"augmented: points above {other} at the same ranks",
-                          means["augmented"] - means[other], -todo.scatter)
+                          means["augmented"] - means[other],
+                          -todo.scatter if other in SLOWER else 0.0)
 
 
 if __name__ == "__main__":
