@@ -78,18 +78,23 @@ def _percent_ticks(panel: Axes, values: Sequence[float]) -> None:
     panel.xaxis.set_minor_locator(NullLocator())
 
 
+def _labelled(name: str, group: Sequence[Outcome]) -> str:
+    """A name for the legend, and how many of its runs have failed."""
+    failed = sum(run.history.diverged for run in group)
+    return f"{name}, {failed} of {len(group)} diverged" if failed else name
+
+
 def draw_epochs(path: Path, runs: Mapping[str, Sequence[Outcome]]) -> None:
     """Accuracy, compression and mean loss over the epochs; bands over the seeds."""
     figure, panels = new_figure(1, 3, (13.0, 4.2))
     keys = (("accuracy", "accuracy (%)"), ("compression", "weights saved (%)"),
             ("loss", "mean loss of the epoch"))
     for i, (name, group) in enumerate(runs.items()):
-        failed = sum(run.history.diverged for run in group)
-        name += f", {failed} of {len(group)} diverged" if failed else ""
         colour = COLOURS[SHADES[i % len(SHADES)]]
         for panel, (key, _) in zip(panels, keys, strict=True):
             rows = [[row.get(key, np.nan) for row in run.history.epochs] for run in group]
-            _band_over(panel, rows, name, colour, ("-", "--", "-.", ":")[i % 4])
+            _band_over(panel, rows, _labelled(name, group), colour,
+                       ("-", "--", "-.", ":")[i % 4])
     for panel, (_, label) in zip(panels, keys, strict=True):
         panel.set(xlabel="epoch", ylabel=label)
         _whole_epochs(panel)
@@ -161,17 +166,16 @@ def draw_attacks(path: Path, runs: Mapping[str, Sequence[Outcome]]) -> None:
     """Accuracy over the strength of the attack; largest condition number over the epochs."""
     figure, (left, right) = new_figure(1, 2, (10.4, 4.4))
     for i, (name, group) in enumerate(runs.items()):
-        failed = sum(run.history.diverged for run in group)
-        name += f", {failed} of {len(group)} diverged" if failed else ""
+        label = _labelled(name, group)
         colour, dash = COLOURS[SHADES[i % len(SHADES)]], ("-", "--", "-.", ":")[i % 4]
         strengths = np.array(sorted(group[0].attacked))
         found = np.array([[run.attacked[s] for s in strengths] for run in group])
-        left.plot(strengths, found.mean(axis=0), dash, color=colour, label=name, linewidth=1.5,
+        left.plot(strengths, found.mean(axis=0), dash, color=colour, label=label, linewidth=1.5,
                   marker=".")
         left.fill_between(strengths, found.min(axis=0), found.max(axis=0), color=colour,
                           alpha=0.15, linewidth=0.0)
         rows = [[row.get("condition", np.nan) for row in run.history.epochs] for run in group]
-        _band_over(right, rows, name, colour, dash)
+        _band_over(right, rows, label, colour, dash)
     left.set(xlabel="strength of the attack ε (pixels from 0 to 1)", ylabel="accuracy (%)")
     right.set(xlabel="epoch", ylabel="largest condition number of a core", yscale="log")
     _plain_log(right)
