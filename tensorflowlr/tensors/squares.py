@@ -173,6 +173,10 @@ def leading_span(
     def trace(matrix: Array) -> float:
         return float(real_part(xp.linalg.trace(matrix)))
 
+    def outside(turned: Array) -> float:
+        # with G [1; X] = [1; X] (A + B X), the trace of G inside is that of A and of B X
+        return max(tail - trace(turned), 0.0)
+
     tail = trace(below)
     # norms bound eigenvalues too, and mostly say enough
     smallest, largest = 1.0 / norm(inverse), norm(above)
@@ -180,8 +184,7 @@ def leading_span(
         smallest, largest = 1.0 / largest_bound(inverse), largest_bound(above)
         if not smallest > RESOLVED * epsilon(rows) * largest:
             return None
-    apart = tail < RATE * smallest or largest_bound(below) * largest_bound(inverse) < RATE
-    if not apart:
+    if not (tail < RATE * smallest or largest_bound(below) * largest_bound(inverse) < RATE):
         return None
     x = start = beside @ inverse
     step = norm(x)
@@ -194,16 +197,14 @@ def leading_span(
             return None
         # steps shrink by about one factor
         left = 2.0 * step * (step / before if before else 0.0)
-        rest = max(tail - trace(turned), 0.0)
-        if left <= epsilon(rows) or largest * left**2 <= epsilon(rows) * rest:
+        if left <= epsilon(rows) or largest * left**2 <= epsilon(rows) * outside(turned):
             break
     else:
         return None
     made = nearest(xp.concat([one, x], axis=0), adjoint(x) @ x)
     if made is None:
         return None
-    # with G [1; X] = [1; X] (A + B X), the trace of G inside is that of A and of B X
-    return conj(made), max(tail - trace(adjoint(beside) @ x), 0.0) / (unit * size**2)
+    return conj(made), outside(adjoint(beside) @ x) / (unit * size**2)
 
 
 def largest_bound(matrix: Array) -> float:
